@@ -1,0 +1,200 @@
+"""The one schema of `agent.toml`: every table, every default, every bound.
+
+In: a TOML file and the environment variables it names.  Out: one frozen `Config`.  Nothing else
+in `agent` reads the environment or knows where the file is.  An object gets its own table
+(`VadConfig`), never the whole.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Milliseconds = Annotated[int, Field(ge=0, le=60_000)]
+
+
+class Table(BaseModel):
+    """A table of the file: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ServerConfig(Table):
+    """Where the daemon listens and how much it takes on."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but loopback requires a token."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 7860
+    """TCP port of the page and the signalling; 0 picks a free one."""
+    token_env: str = "PARLEY_TOKEN"
+    """Name of the environment variable that holds the bearer token."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Agent worker processes; each carries about six to eight calls on one core."""
+    max_calls: Annotated[int, Field(ge=1, le=256)] = 4
+    """Calls a worker carries at once; one more is answered with 503."""
+    max_body_bytes: Annotated[int, Field(ge=1024, le=10_000_000)] = 262_144
+    """Largest request body accepted."""
+    drain_s: Seconds = 60.0
+    """After SIGTERM, how long running calls may take to end by themselves."""
+
+
+class IceServerConfig(Table):
+    """A STUN or TURN server."""
+
+    urls: list[str]
+    """For example ["stun:stun.example.org:3478"] or ["turn:turn.example.org:3478?transport=udp"]."""
+    username: str | None = None
+    """TURN user name."""
+    credential_env: str | None = None
+    """Name of the environment variable that holds the TURN credential."""
+
+
+class WebRtcConfig(Table):
+    """The WebRTC line."""
+
+    ice_servers: list[IceServerConfig] = []
+    """STUN and TURN servers, for the daemon and the page alike. None: host candidates only."""
+    gather_timeout_ms: Annotated[int, Field(ge=50, le=10_000)] = 500
+    """An answer never waits longer than this for a STUN or TURN server."""
+    connect_timeout_s: Seconds = 15.0
+    """A call whose media does not connect within this is ended."""
+    silence_timeout_s: Seconds = 30.0
+    """A call from which no packet came for this long is ended."""
+    look_ahead_ms: Annotated[int, Field(ge=20, le=2000)] = 100
+    """Agent audio kept ready ahead of the network, so that a stall of the loop is not heard."""
+    fade_ms: Annotated[int, Field(ge=0, le=100)] = 20
+    """Length of the fade when the agent is interrupted."""
+    reorder_packets: Annotated[int, Field(ge=1, le=16)] = 2
+    """A missing packet is concealed once this many later ones have come."""
+
+
+class VadConfig(Table):
+    """Voice activity detection: fast stop, sure start."""
+
+    start_ms: Annotated[int, Field(ge=32, le=1000)] = 96
+    """Voice that must be seen before speech is believed to have begun."""
+    stop_ms: Annotated[int, Field(ge=40, le=2000)] = 100
+    """Silence after which speech is believed to have paused."""
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Silero probability above which a window counts as voice."""
+    webrtc_mode: Annotated[int, Field(ge=0, le=3)] = 2
+    """Aggressiveness of webrtcvad; 3 rejects most."""
+
+
+class TurnsConfig(Table):
+    """When the caller has finished, and when the agent yields."""
+
+    min_silence_ms: Milliseconds = 240
+    """A turn never ends before this much silence."""
+    max_silence_ms: Annotated[int, Field(ge=200, le=10_000)] = 1600
+    """A turn ends after this much silence, whatever the turn model says."""
+    turn_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """smart-turn probability above which a turn counts as complete."""
+    barge_in_ms: Annotated[int, Field(ge=40, le=2000)] = 200
+    """User speech needed to interrupt the agent."""
+    partial_interval_ms: Annotated[int, Field(ge=100, le=5000)] = 600
+    """Time between partial transcripts while the user speaks; 60000 and more would be never."""
+    max_turn_s: Annotated[float, Field(gt=1, le=120)] = 25.0
+    """Audio of one turn that is transcribed in one piece."""
+    idle_prompt_s: Annotated[float, Field(ge=0, le=600)] = 20.0
+    """Silence of both sides after which the agent asks whether the caller is there; 0 is never."""
+    max_idle_prompts: Annotated[int, Field(ge=0, le=10)] = 2
+    """Unanswered prompts after which the agent says goodbye and ends the call."""
+
+
+class SttConfig(Table):
+    """Speech recognition with faster-whisper."""
+
+    model: str = "base"
+    """"base", "tiny.en" (from installed packages), a hub size such as "small", or a folder."""
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    """Where the model runs."""
+    compute_type: str = "int8"
+    """CTranslate2 compute type."""
+    threads: Annotated[int, Field(ge=1, le=64)] = 2
+    """CPU threads of the model."""
+    window: Literal["short", "full"] = "short"
+    """"short" encodes only the audio there is, with a guard; "full" pads to 30 s as trained."""
+    warm_up: bool = True
+    """Run the model once before readiness."""
+
+
+class LlmConfig(Table):
+    """The language model endpoint."""
+
+    base_url: str = ""
+    """OpenAI-compatible endpoint, for example "http://127.0.0.1:11434/v1". Empty: the built-in
+    local server with SmolLM2-135M (English small talk only)."""
+    model: str = "default"
+    """Model name sent to the endpoint."""
+    api_key_env: str = "PARLEY_LLM_API_KEY"
+    """Name of the environment variable that holds the key; unset sends "none"."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.3
+    """Sampling temperature."""
+    max_tokens: Annotated[int, Field(ge=16, le=8192)] = 160
+    """Longest answer, in tokens."""
+    connect_timeout_s: Seconds = 2.0
+    """Time to connect."""
+    first_token_timeout_s: Seconds = 10.0
+    """Time to the first token, for each try."""
+    token_timeout_s: Seconds = 5.0
+    """Longest gap between tokens."""
+    retries: Annotated[int, Field(ge=0, le=5)] = 1
+    """Tries after the first, all before the first token."""
+    tools: bool | None = None
+    """Whether tools are offered to the model. Unset: yes for an endpoint, no for the built-in
+    model, which cannot use them."""
+    context_tokens: Annotated[int, Field(ge=256, le=1_000_000)] = 1600
+    """Estimated size of the conversation above which its older part is summarised."""
+    keep_messages: Annotated[int, Field(ge=2, le=200)] = 6
+    """Newest messages that are never summarised."""
+    local_model_path: Path | None = None
+    """GGUF file for the built-in server. Unset: SmolLM2 from its package."""
+    local_threads: Annotated[int, Field(ge=1, le=64)] = 2
+    """CPU threads of the built-in server."""
+    local_slots: Annotated[int, Field(ge=1, le=64)] = 2
+    """Requests the built-in server decodes at once."""
+
+
+class TtsConfig(Table):
+    """The speech synthesis service, as its client sees it."""
+
+    address: str = ""
+    """gRPC address, for example "unix:/run/tts.sock" or "10.0.0.5:50051". Empty: the supervisor
+    starts the service itself."""
+    first_chunk_timeout_s: Seconds = 10.0
+    """Time to the first audio of a piece."""
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    """CPU threads of each light voice."""
+
+
+class CallsConfig(Table):
+    """What is kept of calls, and the persona when the caller names none."""
+
+    default_persona: str = "customer-service-en"
+    """Persona of a call that names none."""
+    personas_dir: Path = Path("personas")
+    """Folder of persona files, relative to the configuration file."""
+    log_dir: Path | None = Path("calls")
+    """Folder of event logs, one JSON-lines file a call, relative to the configuration file;
+    unset keeps none."""
+    log_text: bool = False
+    """Whether event logs contain what was said."""
+    record: bool = False
+    """Whether calls are recorded (stereo WAV: caller left, agent right)."""
+    max_call_s: Annotated[float, Field(gt=0, le=86_400)] = 3600.0
+    """A call is ended after this."""
+
+
+class Config(Table):
+    """The whole file."""
+
+    server: ServerConfig = ServerConfig()
+    webrtc: WebRtcConfig = WebRtcConfig()
+    vad: VadConfig = VadConfig()
+    turns: TurnsConfig = TurnsConfig()
+    stt: SttConfig = SttConfig()
+    llm: LlmConfig = LlmConfig()
+    tts: TtsConfig = TtsConfig()
+    calls: CallsConfig = CallsConfig()

@@ -1,0 +1,60 @@
+"""What the agent asks of any transport: two pipeline ends, the playback clock, and an end.
+
+Implemented by `transports.webrtc.WebRtcPeer` (and, in tests, by a scripted fake).  All methods
+are called from the event loop's thread.
+"""
+
+from typing import Protocol
+
+from pipecat.processors.frame_processor import FrameProcessor
+
+
+class PlaybackClock(Protocol):
+    """What of the agent's speech really went out, counted in samples sent."""
+
+    def sent_s(self, utterance: int) -> float:
+        """Seconds of this utterance's audio handed to the network so far (0 if unknown)."""
+
+    def heard_s(self, utterance: int) -> float:
+        """`sent_s` less the caller's own playout delay, where the transport knows it; >= 0."""
+
+    def stop(self, utterance: int) -> float:
+        """Fade out and drop the rest of this utterance; returns `heard_s` at the cut.
+
+        Idempotent.  Later audio of the utterance is discarded.
+        """
+
+    async def wait_for_room(self, utterance: int) -> None:
+        """Return when less than the look-ahead bound of this utterance's audio is waiting.
+
+        Returns at once for an utterance that was stopped.  Cancelling loses nothing.
+        """
+
+
+class CallTransport(Protocol):
+    """One caller's line."""
+
+    @property
+    def input(self) -> FrameProcessor:
+        """Pushes `InputAudioRawFrame` downstream: 16 kHz mono s16le, 20 ms each, without gaps.
+
+        Lost packets are concealed and absent ones replaced by silence, so the number of samples
+        pushed is the caller's clock.  Also pushes `InputTransportMessageFrame` (parsed JSON).
+        """
+
+    @property
+    def output(self) -> FrameProcessor:
+        """Plays `SpeechAudioFrame`s in order; sends `OutputTransportMessage[Urgent]Frame`s.
+
+        Pushes `PlaybackStartedFrame` and `PlaybackEndedFrame` upstream.
+        """
+
+    @property
+    def playback(self) -> PlaybackClock:
+        """The clock of what was sent; the same object for the whole call."""
+
+    async def wait_closed(self) -> str:
+        """Return once the line is down, with the reason ("hung up", "lost", "closed", ...)."""
+
+    async def close(self, reason: str) -> None:
+        """Take the line down.  Idempotent."""

@@ -1,0 +1,60 @@
+"""What crosses the TTS service's contract, as plain values.
+
+In: `SynthesisRequest`.  Out: `SpeechChunk`s with `Mark`s.  Knows nothing of gRPC, engines or
+callers; safe to use from any thread.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class SynthesisRequest:
+    """One piece of text to speak in one voice."""
+
+    text: str
+    voice: str
+    language: str
+    """BCP 47 primary language of the text: "en", "zh", "ja", ..."""
+    speed: float = 1.0
+    """Speaking rate relative to the voice's own; 0.5 to 2.0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """When a span of the request's text is spoken, relative to the request's first sample."""
+
+    text_start: int
+    """Index of the span's first character in `SynthesisRequest.text`."""
+    text_end: int
+    """Index one past the span's last character."""
+    start_s: float
+    end_s: float
+    kind: Literal["word", "phone"] = "word"
+    estimated: bool = False
+    """True when the times are spread over the audio by length, not read from the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechChunk:
+    """A run of samples: mono signed 16-bit little-endian PCM."""
+
+    pcm: bytes
+    sample_rate_hz: int
+    first_sample: int
+    """Index of this chunk's first sample in the request's whole audio."""
+    marks: tuple[Mark, ...]
+    """Marks that became known with this chunk; each mark is sent once, in order of time."""
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice the service can speak in."""
+
+    id: str
+    languages: tuple[str, ...]
+    sample_rate_hz: int
+    engine: str
+    """Which engine speaks it: "hibari", "kokoro", "gpt-sovits"."""
+    description: str = ""
