@@ -1,17 +1,45 @@
 """The one schema of `agent.toml`: every table, every default, every bound.
 
-In: a TOML file and the environment variables it names.  Out: one frozen `Config`.  Nothing else
-in `agent` reads the environment or knows where the file is.  An object gets its own table
-(`VadConfig`), never the whole.
+In: a TOML file, overrides of single keys, and the environment variables it names.  Out: one
+frozen `Config` and its `Secrets`, or a `ConfigError` with every problem.  Nothing else in `agent`
+reads the environment or knows where the file is.  An object gets its own table (`VadConfig`),
+never the whole.  Reads files only while loading; callable from any thread.
 """
 
+import ipaddress
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from agent.tables import ConfigError, Problem, fit, read_toml, unknown
+
+CONFIG_FILE = "agent.toml"
+
+ENVIRONMENT = {
+    "PARLEY_CONFIG": "Configuration file, when `--config` is not given.",
+    "PARLEY_CACHE": "Folder for files derived from installed packages (joined model weights).",
+    "PARLEY_TOKEN": "Bearer token of the daemon: see `server.token_env`.",
+    "PARLEY_LLM_API_KEY": "Key of the language model's endpoint: see `llm.api_key_env`.",
+}
+"""Every variable with our prefix that is read; any other one is an error."""
+
+PREFIX = "PARLEY_"
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Milliseconds = Annotated[int, Field(ge=0, le=60_000)]
+
+
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
+"""A path, or "" for none: TOML has no null."""
 
 
 class Table(BaseModel):
@@ -43,7 +71,7 @@ class IceServerConfig(Table):
     """A STUN or TURN server."""
 
     urls: list[str]
-    """For example ["stun:stun.example.org:3478"] or ["turn:turn.example.org:3478?transport=udp"]."""
+    """For example ["stun:stun.example.org:3478"], or "turn:host:3478?transport=udp" for TURN."""
     username: str | None = None
     """TURN user name."""
     credential_env: str | None = None
@@ -149,8 +177,9 @@ class LlmConfig(Table):
     """Estimated size of the conversation above which its older part is summarised."""
     keep_messages: Annotated[int, Field(ge=2, le=200)] = 6
     """Newest messages that are never summarised."""
-    local_model_path: Path | None = None
-    """GGUF file for the built-in server. Unset: SmolLM2 from its package."""
+    local_model_path: OptionalPath = None
+    """GGUF file for the built-in server, relative to the configuration file. Unset: SmolLM2 from
+    its package."""
     local_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """CPU threads of the built-in server."""
     local_slots: Annotated[int, Field(ge=1, le=64)] = 2
@@ -176,15 +205,21 @@ class CallsConfig(Table):
     """Persona of a call that names none."""
     personas_dir: Path = Path("personas")
     """Folder of persona files, relative to the configuration file."""
-    log_dir: Path | None = Path("calls")
-    """Folder of event logs, one JSON-lines file a call, relative to the configuration file;
-    unset keeps none."""
+    log_dir: OptionalPath = Path("calls")
+    """Folder of event logs (one JSON-lines file a call) and recordings, relative to the
+    configuration file; "" keeps no logs."""
     log_text: bool = False
     """Whether event logs contain what was said."""
     record: bool = False
     """Whether calls are recorded (stereo WAV: caller left, agent right)."""
     max_call_s: Annotated[float, Field(gt=0, le=86_400)] = 3600.0
     """A call is ended after this."""
+
+    @model_validator(mode="after")
+    def _recordings_have_a_folder(self) -> "CallsConfig":
+        if self.record and self.log_dir is None:
+            raise ValueError("recordings go to calls.log_dir, which is empty; name a folder")
+        return self
 
 
 class Config(Table):
@@ -198,3 +233,131 @@ class Config(Table):
     llm: LlmConfig = LlmConfig()
     tts: TtsConfig = TtsConfig()
     calls: CallsConfig = CallsConfig()
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What comes from the environment by declared names; never printed, never written."""
+
+    token: str | None = field(default=None, repr=False)
+    """Bearer token that requests must carry; None asks for none."""
+    llm_api_key: str = field(default="none", repr=False)
+    """Key for the language model's endpoint."""
+    ice_credentials: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({}), repr=False
+    )
+    """TURN credentials by the name of the variable that holds them."""
+
+
+def config_path(argument: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Return the file to read: the argument, else PARLEY_CONFIG, else ./agent.toml if it is there.
+
+    None means that every default stands.
+    """
+    if argument is not None:
+        return argument
+    if named := environ.get("PARLEY_CONFIG"):
+        return Path(named)
+    return Path(CONFIG_FILE) if Path(CONFIG_FILE).exists() else None
+
+
+def cache_dir(environ: Mapping[str, str]) -> Path:
+    """Return the folder for derived files: PARLEY_CACHE, else the user's cache folder."""
+    if named := environ.get("PARLEY_CACHE"):
+        return Path(named)
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "parley"
+
+
+def load(path: Path | None, overrides: Sequence[str] = ()) -> Config:
+    """Read a configuration file and apply overrides such as "stt.model=tiny.en".
+
+    Relative paths become absolute against the file's folder (the working folder without a file).
+    Raises `ConfigError`.
+    """
+    data = read_toml(path) if path is not None else {}
+    source = path.name if path is not None else "defaults"
+    for override in overrides:
+        _apply(override, data)
+    config = fit(Config, data, source)
+    return _with_absolute_paths(config, (path.parent if path else Path()).absolute())
+
+
+def read_secrets(config: Config, environ: Mapping[str, str]) -> Secrets:
+    """Read the secrets that `config` names.
+
+    Raises `ConfigError` for an unknown variable with our prefix, a TURN credential that is not
+    set, or an address beyond loopback without a token.
+    """
+    ice_names = [server.credential_env for server in config.webrtc.ice_servers]
+    credentials = {name: environ[name] for name in ice_names if name and name in environ}
+    declared = {config.server.token_env, config.llm.api_key_env, *filter(None, ice_names)}
+    known = sorted({*ENVIRONMENT, *(name for name in declared if name.startswith(PREFIX))})
+    problems = [
+        Problem("environment", "", unknown(name, "variable", known))
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in known
+    ]
+    problems += [
+        Problem("environment", name, "is not set, but webrtc.ice_servers names it")
+        for name in ice_names
+        if name and name not in environ
+    ]
+    token = environ.get(config.server.token_env) or None
+    if token is None and not is_loopback(config.server.host):
+        problems.append(
+            Problem(
+                "server.host",
+                "",
+                f'"{config.server.host}" is reachable from other machines, which needs a token: '
+                f"set the environment variable {config.server.token_env} to a long random string, "
+                'or listen on "127.0.0.1"',
+            )
+        )
+    if problems:
+        raise ConfigError(problems)
+    return Secrets(
+        token=token,
+        llm_api_key=environ.get(config.llm.api_key_env) or "none",
+        ice_credentials=MappingProxyType(credentials),
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is reachable from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _apply(override: str, data: dict[str, Any]) -> None:
+    """Set one dotted key; the value is TOML, or a plain string where it is not."""
+    key, equals, text = override.partition("=")
+    names = key.strip().split(".")
+    if not equals or len(names) != 2 or not all(names):
+        raise ConfigError(
+            [Problem("--set", override, 'must look like table.key=value: "stt.model=tiny.en"')]
+        )
+    table, name = names
+    if table not in Config.model_fields:
+        raise ConfigError([Problem("--set", key, unknown(table, "table", [*Config.model_fields]))])
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    entries = data.setdefault(table, {})
+    if isinstance(entries, dict):
+        entries[name] = value
+
+
+def _with_absolute_paths(config: Config, folder: Path) -> Config:
+    calls, llm = config.calls, config.llm
+    calls = calls.model_copy(
+        update={
+            "personas_dir": folder / calls.personas_dir,
+            "log_dir": folder / calls.log_dir if calls.log_dir else None,
+        }
+    )
+    if llm.local_model_path is not None:
+        llm = llm.model_copy(update={"local_model_path": folder / llm.local_model_path})
+    return config.model_copy(update={"calls": calls, "llm": llm})

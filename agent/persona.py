@@ -1,10 +1,17 @@
-"""A persona: who the agent is in a call, read from `personas/<id>.toml`."""
+"""A persona: who the agent is in a call, read from `personas/<id>.toml`.
 
+In: a folder of files.  Out: frozen `Persona`s by id, or one `ConfigError` with every problem of
+every file.  Knows nothing of voices and tools but their names; callable from any thread.
+"""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from agent.config import Table
+from agent.tables import ConfigError, Problem, fit, read_toml, unknown
 
 
 class TurnTemperament(Table):
@@ -42,3 +49,83 @@ class Persona(Table):
     instructions do."""
     phrases: dict[str, str] = {}
     """Own wording for canned phrases: see `agent.phrases`."""
+
+
+def load_personas(folder: Path) -> dict[str, Persona]:
+    """Read every `*.toml` of a folder, by id, in alphabetical order.
+
+    Raises `ConfigError` with every problem: no folder, no file, a file that does not fit, two
+    personas that a person picking from the list could not tell apart.
+    """
+    if not folder.is_dir():
+        raise ConfigError([Problem(str(folder), "", "is no folder of personas")])
+    personas: dict[str, Persona] = {}
+    problems: list[Problem] = []
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            personas[path.stem] = read_persona(path)
+        except ConfigError as error:
+            problems += error.problems
+    taken: dict[tuple[str, str], str] = {}
+    for persona in personas.values():
+        other = taken.setdefault((persona.language, persona.name), persona.id)
+        if other != persona.id:
+            message = f'"{persona.name}" is already the name of {other}.toml in this language'
+            problems.append(Problem(f"{persona.id}.toml", "name", message))
+    if not personas and not problems:
+        problems.append(Problem(str(folder), "", "holds no persona (*.toml)"))
+    if problems:
+        raise ConfigError(problems)
+    return personas
+
+
+def read_persona(path: Path) -> Persona:
+    """Read one file; raises `ConfigError`."""
+    data = read_toml(path)
+    if "id" in data:
+        raise ConfigError([Problem(path.name, "id", "is the file's name; remove this key")])
+    return fit(Persona, {"id": path.stem, **data}, path.name)
+
+
+def check_names(
+    personas: Mapping[str, Persona],
+    *,
+    default: str,
+    tools: Collection[str],
+    voices: Mapping[str, Collection[str]] | None,
+    phrases: Collection[str],
+) -> list[Problem]:
+    """Return what personas refer to that does not exist.
+
+    `voices` maps voice ids to the languages they speak; None where the voices are a remote
+    service's and cannot be known without asking it.
+    """
+    problems = []
+    if default not in personas:
+        message = unknown(default, "persona", sorted(personas))
+        problems.append(Problem("calls.default_persona", "", message))
+    for persona in personas.values():
+        source = f"{persona.id}.toml"
+        for tool in persona.tools:
+            if tool not in tools:
+                problems.append(Problem(source, "tools", unknown(tool, "tool", sorted(tools))))
+        for phrase in persona.phrases:
+            if phrase not in phrases:
+                message = unknown(phrase, "phrase", sorted(phrases))
+                problems.append(Problem(source, "phrases", message))
+        if voices is not None:
+            problems += _check_voice(persona, source, voices)
+    return problems
+
+
+def _check_voice(
+    persona: Persona, source: str, voices: Mapping[str, Collection[str]]
+) -> list[Problem]:
+    if persona.voice not in voices:
+        return [Problem(source, "voice", unknown(persona.voice, "voice", sorted(voices)))]
+    languages = voices[persona.voice]
+    if persona.language not in languages:
+        spoken = ", ".join(sorted(languages))
+        message = f'"{persona.voice}" does not speak "{persona.language}" (it speaks: {spoken})'
+        return [Problem(source, "voice", message)]
+    return []
