@@ -1,0 +1,53 @@
+"""The frames that cross between the ears and the replier.
+
+All are system frames: an interruption drops queued data frames, and none of these may be lost.
+"""
+
+from dataclasses import dataclass, field
+
+from pipecat.frames.frames import SystemFrame
+
+from agent.turns.silence import Nudge
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTiming:
+    """When a caller's turn ended and why it was answered then; times on the loop's clock."""
+
+    speech_end_s: float
+    """Loop time at which the last voice of the turn was received."""
+    decided_s: float
+    """Loop time of the decision that the turn is over."""
+    waited_for_stt_s: float
+    """Part of the time in between during which only the transcript was missing."""
+
+
+@dataclass
+class UserTurnFrame(SystemFrame):
+    """The caller has finished a turn; downstream, once for each turn."""
+
+    text: str = ""
+    timing: TurnTiming | None = None
+
+
+@dataclass
+class TurnDroppedFrame(SystemFrame):
+    """What sounded like a turn was none; downstream."""
+
+    reason: str = ""
+    interrupted: bool = False
+    """Whether the agent had been interrupted for it."""
+
+
+@dataclass
+class NudgeFrame(SystemFrame):
+    """Nobody has spoken for long; downstream."""
+
+    nudge: Nudge = field(default="prompt")
+
+
+@dataclass
+class AgentBusyFrame(SystemFrame):
+    """The agent took up a reply, or is done with it; upstream."""
+
+    busy: bool = False

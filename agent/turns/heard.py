@@ -1,0 +1,73 @@
+"""The heard clock: which words of a reply the caller has really heard.
+
+In: the pieces of an utterance as they are synthesised, with their marks, and a playback position
+in seconds.  Out: the text up to that position and the text after it.  Pure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tts.types import Mark
+
+HEARD_SHARE = 0.5
+"""A word counts as heard once this share of it has played: half a word is understood."""
+
+
+@dataclass(slots=True)
+class _Piece:
+    lead: str
+    text: str
+    start_s: float
+    marks: list[Mark] = field(default_factory=list)
+
+
+class HeardText:
+    """What of one utterance was heard, by playback position."""
+
+    def __init__(self) -> None:
+        self._pieces: list[_Piece] = []
+
+    @property
+    def text(self) -> str:
+        """Everything that was given to the voice so far."""
+        return "".join(piece.lead + piece.text for piece in self._pieces)
+
+    def add_piece(self, text: str, start_s: float, *, lead: str = "") -> None:
+        """The next piece begins at `start_s` of the utterance's audio.
+
+        `lead` is the space between the piece before and this one, as the language writes it.
+        """
+        self._pieces.append(_Piece(lead if self._pieces else "", text, start_s))
+
+    def add_marks(self, marks: Sequence[Mark]) -> None:
+        """Marks of the newest piece, with times relative to the piece."""
+        self._pieces[-1].marks.extend(mark for mark in marks if mark.kind == "word")
+
+    def heard_chars(self, position_s: float) -> int:
+        """How many characters of `text` were heard at `position_s`: whole words only."""
+        heard = before = 0
+        for piece in self._pieces:
+            for mark in piece.marks:
+                needed_s = mark.start_s + HEARD_SHARE * (mark.end_s - mark.start_s)
+                if piece.start_s + needed_s <= position_s:
+                    heard = before + len(piece.lead) + mark.text_end
+            before += len(piece.lead) + len(piece.text)
+        return self._with_punctuation(heard)
+
+    def _with_punctuation(self, chars: int) -> int:
+        """Take along the marks and closing quotes that stick to the last word heard."""
+        text = self.text
+        if chars == 0:
+            return 0
+        while chars < len(text) and not text[chars].isalnum() and not text[chars].isspace():
+            chars += 1
+        return chars
+
+    def next_word_s(self, position_s: float) -> float | None:
+        """The next position at which one more word counts as heard; None after the last."""
+        for piece in self._pieces:
+            for mark in piece.marks:
+                at_s = piece.start_s + mark.start_s + HEARD_SHARE * (mark.end_s - mark.start_s)
+                if at_s > position_s:
+                    return at_s
+        return None

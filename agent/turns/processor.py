@@ -1,0 +1,278 @@
+"""The ears: caller audio in, the caller's turns out.
+
+A thin shell around `TurnTaker`: it keeps the audio, runs voice activity detection frame by
+frame, has transcripts and turn scores made off the loop, and carries out what the taker decides.
+Down: pipecat's speaking and transcription frames, `InterruptionFrame`, and `agent.frames`.
+Runs on the event loop's thread only.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pipecat.frames.frames import (
+    Frame,
+    InputAudioRawFrame,
+    InterimTranscriptionFrame,
+    StartFrame,
+    TranscriptionFrame,
+    UserStartedSpeakingFrame,
+    UserStoppedSpeakingFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.utils.time import time_now_iso8601
+
+from agent.config import TurnsConfig
+from agent.events import CallLog
+from agent.frames import AgentBusyFrame, NudgeFrame, TurnDroppedFrame, TurnTiming, UserTurnFrame
+from agent.metrics import Metrics
+from agent.stt.types import SpeechToText, SttFailed
+from agent.turns.endpointing import (
+    Action,
+    AgentBusy,
+    BeginTurn,
+    CutPrefix,
+    DropTurn,
+    EndTurn,
+    Event,
+    Floor,
+    Heartbeat,
+    Interrupt,
+    Judge,
+    PrefixReady,
+    SpeechStarted,
+    SpeechStopped,
+    TranscribePartial,
+    TranscriptReady,
+    TurnScored,
+    TurnTaker,
+)
+from agent.turns.memory import AudioMemory
+from agent.turns.silence import SilenceWatch
+
+LEAD_S = 0.25
+"""Audio before the detected onset that belongs to the turn: soft consonants start unvoiced."""
+TAIL_S = 0.1
+"""Audio after the detected end that is transcribed with the turn."""
+
+
+class VoiceDetector(Protocol):
+    """Voice activity of one call: see `agent.turns.vad`."""
+
+    def process(self, pcm: NDArray[np.int16]) -> Sequence[SpeechStarted | SpeechStopped]:
+        """Take 20 ms of 16 kHz audio [320]."""
+
+
+class TurnScorer(Protocol):
+    """How complete a turn sounds: see `agent.turns.turn_model`."""
+
+    async def probability(self, audio: NDArray[np.float32]) -> float:
+        """Probability that the turn ending `audio` [N, 16 kHz] is complete."""
+
+
+class Ears(FrameProcessor):
+    """Listens to one caller."""
+
+    def __init__(
+        self,
+        *,
+        config: TurnsConfig,
+        taker: TurnTaker,
+        voice: VoiceDetector,
+        stt: SpeechToText,
+        scorer: TurnScorer,
+        language: str,
+        log: CallLog,
+        metrics: Metrics,
+    ) -> None:
+        super().__init__(name="ears")
+        self._taker = taker
+        self._voice = voice
+        self._stt = stt
+        self._scorer = scorer
+        self._language = language
+        self._log = log
+        self._metrics = metrics
+        self._memory = AudioMemory(config.max_turn_s + 10)
+        self._silence = SilenceWatch(config)
+        self._agent_busy = False
+        self._turn_from_s = 0.0
+        self._stt_failed = False
+        self._judging: list[asyncio.Task[None]] = []
+        self._partial: asyncio.Task[None] | None = None
+        self._prefixes: set[asyncio.Task[None]] = set()
+        # One consumer acts on events in order, so an action is never cut off half-way by the
+        # event after it. Unbounded: one event a frame, each consumed within the frame.
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._consumer: asyncio.Task[None] | None = None
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Hear audio; learn whether the agent is busy; pass the rest on."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, InputAudioRawFrame):
+            await self._hear(np.frombuffer(frame.audio, dtype=np.int16))
+        elif isinstance(frame, AgentBusyFrame):
+            self._agent_busy = frame.busy
+            self._events.put_nowait(AgentBusy(frame.busy))
+        else:
+            if isinstance(frame, StartFrame):
+                self._consumer = self.create_task(self._take_turns(), "turns")
+            await self.push_frame(frame, direction)
+
+    async def cleanup(self) -> None:
+        """End what is still being transcribed."""
+        await super().cleanup()
+        own = [task for task in (self._consumer, self._partial) if task]
+        for task in (*own, *self._judging, *self._prefixes):
+            if not task.done():
+                await self.cancel_task(task)
+
+    async def _hear(self, pcm: NDArray[np.int16]) -> None:
+        self._memory.append(pcm)
+        for event in self._voice.process(pcm) or (Heartbeat(),):
+            self._events.put_nowait(event)
+        quiet = self._taker.floor is Floor.QUIET and not self._agent_busy
+        nudge = self._silence.step(self._memory.now_s, quiet=quiet)
+        if nudge:
+            self._log.event("nudge", kind=nudge)
+            await self.push_frame(NudgeFrame(nudge=nudge))
+
+    async def _take_turns(self) -> None:
+        while True:
+            event = await self._events.get()
+            self._note(event)
+            if isinstance(event, SpeechStarted):
+                await self._forget_judgement()
+            for action in self._taker.step(event, self._memory.now_s):
+                await self._act(action)
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, SpeechStarted | SpeechStopped):
+            self._log.event(
+                "voice_started" if isinstance(event, SpeechStarted) else "voice_stopped",
+                at_s=round(event.at_s, 3),
+                ear_s=round(self._memory.now_s, 3),
+            )
+
+    async def _act(self, action: Action) -> None:
+        match action:
+            case BeginTurn(from_s):
+                self._turn_from_s, self._stt_failed = from_s - LEAD_S, False
+                await self.push_frame(UserStartedSpeakingFrame())
+            case TranscribePartial():
+                self._start_partial()
+            case Judge(pause):
+                self._start_judging(pause)
+            case CutPrefix():
+                self._start_prefix()
+            case Interrupt(speech_s):
+                self._log.event("interrupt", speech_s=round(speech_s, 3))
+                self._metrics.barge_in()
+                await self.broadcast_interruption()
+            case EndTurn():
+                await self._end_turn(action)
+            case DropTurn(reason, interrupted):
+                await self._drop_turn(reason, interrupted)
+
+    async def _end_turn(self, turn: EndTurn) -> None:
+        now_s, ear_s = asyncio.get_running_loop().time(), self._memory.now_s
+        silence_s = ear_s - turn.stopped_s
+        waited_s = max(0.0, silence_s - self._taker.silence_needed_s(turn.probability))
+        self._log.event(
+            "turn_ended",
+            silence_s=round(silence_s, 3),
+            waited_for_stt_s=round(waited_s, 3),
+            probability=turn.probability,
+            text=turn.text,
+        )
+        self._silence.step(ear_s, quiet=False, caller_spoke=True)
+        await self.push_frame(
+            TranscriptionFrame(turn.text, "caller", time_now_iso8601(), finalized=True)
+        )
+        await self.push_frame(UserStoppedSpeakingFrame())
+        timing = TurnTiming(now_s - silence_s, now_s, waited_s)
+        await self.push_frame(UserTurnFrame(text=turn.text, timing=timing))
+
+    async def _drop_turn(self, reason: str, interrupted: bool) -> None:
+        reason = "stt failed" if self._stt_failed else reason
+        await self._forget_judgement()
+        self._log.event("turn_dropped", reason=reason, interrupted=interrupted)
+        await self.push_frame(UserStoppedSpeakingFrame())
+        await self.push_frame(TurnDroppedFrame(reason=reason, interrupted=interrupted))
+
+    async def _forget_judgement(self) -> None:
+        tasks, self._judging = self._judging, []
+        for task in tasks:
+            if not task.done():
+                await self.cancel_task(task)
+
+    def _start_judging(self, pause: int) -> None:
+        to_s = self._memory.now_s + TAIL_S
+        audio = self._memory.between(self._turn_from_s, to_s)
+        self._judging = [
+            self.create_task(self._transcribe(pause, audio), f"transcribe-{pause}"),
+            self.create_task(self._score(pause, audio), f"score-{pause}"),
+        ]
+
+    async def _transcribe(self, pause: int, audio: NDArray[np.float32]) -> None:
+        began_s = asyncio.get_running_loop().time()
+        try:
+            transcript = await self._stt.transcribe(audio, language=self._language, final=True)
+            text = transcript.text
+            self._log.event(
+                "transcribed",
+                pause=pause,
+                audio_s=round(transcript.audio_s, 3),
+                compute_s=round(transcript.compute_s, 3),
+                window=transcript.window,
+            )
+        except SttFailed as error:
+            self._stt_failed, text = True, ""
+            self._log.event("stt_failed", error=str(error))
+            self._metrics.error("stt")
+        self._metrics.stage("stt", asyncio.get_running_loop().time() - began_s)
+        self._events.put_nowait(TranscriptReady(pause, text))
+
+    async def _score(self, pause: int, audio: NDArray[np.float32]) -> None:
+        probability: float | None
+        try:
+            probability = await self._scorer.probability(audio)
+        except RuntimeError as error:
+            probability = None
+            self._log.event("turn_model_failed", error=str(error))
+            self._metrics.error("turn_model")
+        self._log.event("turn_scored", pause=pause, probability=probability)
+        self._events.put_nowait(TurnScored(pause, probability))
+
+    def _start_partial(self) -> None:
+        if self._partial is None or self._partial.done():
+            audio = self._memory.between(self._turn_from_s, self._memory.now_s)
+            self._partial = self.create_task(self._show_partial(audio), "partial")
+
+    async def _show_partial(self, audio: NDArray[np.float32]) -> None:
+        try:
+            transcript = await self._stt.transcribe(audio, language=self._language, final=False)
+        except SttFailed:
+            return  # the final transcript reports it
+        if transcript.text and self._taker.floor is not Floor.QUIET:
+            frame = InterimTranscriptionFrame(transcript.text, "caller", time_now_iso8601())
+            await self.push_frame(frame)
+
+    def _start_prefix(self) -> None:
+        audio = self._memory.between(self._turn_from_s, self._memory.now_s)
+        self._turn_from_s = self._memory.now_s
+        task = self.create_task(self._transcribe_prefix(audio), "prefix")
+        self._prefixes.add(task)
+        task.add_done_callback(self._prefixes.discard)
+
+    async def _transcribe_prefix(self, audio: NDArray[np.float32]) -> None:
+        try:
+            transcript = await self._stt.transcribe(audio, language=self._language, final=True)
+            text = transcript.text
+        except SttFailed as error:
+            self._log.event("stt_failed", error=str(error))
+            self._metrics.error("stt")
+            text = ""
+        self._events.put_nowait(PrefixReady(text))
