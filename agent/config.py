@@ -173,6 +173,9 @@ class LlmConfig(Table):
     tools: bool | None = None
     """Whether tools are offered to the model. Unset: yes for an endpoint, no for the built-in
     model, which cannot use them."""
+    extra_body: dict[str, Any] = {}
+    """Further parameters of the request, as the endpoint names them, for example
+    {top_k = 40, repeat_penalty = 1.1}."""
     context_tokens: Annotated[int, Field(ge=256, le=1_000_000)] = 1600
     """Estimated size of the conversation above which its older part is summarised."""
     keep_messages: Annotated[int, Field(ge=2, le=200)] = 6

@@ -1,6 +1,6 @@
 """The language model as the conversation sees it: messages in, typed events out."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -47,8 +47,8 @@ class ChatModel(Protocol):
 
     def stream(
         self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] = ()
-    ) -> AsyncIterator[ChatEvent]:
-        """Stream one answer.  Closing the iterator cancels the request at the endpoint.
+    ) -> AsyncGenerator[ChatEvent, None]:
+        """Stream one answer.  Closing the generator cancels the request at the endpoint.
 
         Raises `LlmUnavailable`; retries only happen before the first event.
         """
