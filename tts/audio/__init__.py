@@ -1,0 +1,1 @@
+"""Arithmetic on samples, between an engine and the wire; pure, any thread."""

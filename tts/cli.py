@@ -1,0 +1,109 @@
+"""The command line of the TTS process: `python -m tts serve --address unix:/path`.
+
+In: arguments.  Out: an exit status: 0 after a drain, 1 when the service cannot start, 2 for
+arguments or a file it cannot use.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from loguru import logger
+
+from tts import light
+from tts.config import ServiceConfig, load
+from tts.errors import TtsError
+from tts.servers.grpc import GrpcDoor
+from tts.service import SynthesisService
+
+PARENT_POLL_S = 0.5
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; see the module's docstring for the exit status."""
+    args = _parser().parse_args(argv)
+    logger.remove()
+    logger.add(sys.stderr, level=args.log_level, format="{time} {level} {message} {extra}")
+    try:
+        config = load(args.config) if args.config else ServiceConfig()
+        if args.threads is not None:
+            config = ServiceConfig.model_validate({**config.model_dump(), "threads": args.threads})
+    except ValueError as error:
+        logger.bind(error=str(error)).error("configuration refused")
+        return 2
+    try:
+        asyncio.run(serve(config, args.address, exit_with_parent=args.exit_with_parent))
+    except (TtsError, OSError) as error:
+        logger.bind(error=str(error)).error("cannot serve")
+        return 1
+    return 0
+
+
+async def serve(config: ServiceConfig, address: str, *, exit_with_parent: bool) -> None:
+    """Serve until SIGTERM or SIGINT, or the parent's end; then drain.
+
+    Raises `OSError` for an address it cannot have and `EngineFailed` when no voice works.
+    """
+    stop = asyncio.Event()
+    service = SynthesisService(config, light.builders(config))
+    door = GrpcDoor(service, config.health)
+    with _stopping_on_signals(stop):
+        guard = (
+            asyncio.create_task(_parent_gone(stop), name="tts-parent") if exit_with_parent else None
+        )
+        try:
+            await door.start(address)
+            await service.start()
+            await door.ready()
+            logger.bind(voices=len(service.voices)).info("ready")
+            await stop.wait()
+            logger.bind(streams=service.streams).info("draining")
+        finally:
+            await door.stop(config.drain_s)
+            await service.stop()
+            if guard is not None:
+                guard.cancel()
+    logger.info("stopped")
+
+
+@contextlib.contextmanager
+def _stopping_on_signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for number in signals:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+async def _parent_gone(stop: asyncio.Event) -> None:
+    """Set `stop` once this process has another parent than it began with."""
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110 - the kernel sets no event for this
+        await asyncio.sleep(PARENT_POLL_S)
+    logger.bind(parent=parent).warning("parent is gone")
+    stop.set()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tts", description="Parley's speech synthesis.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("serve", help="serve voices over gRPC")
+    command.add_argument("--address", required=True, help='"unix:/path" or "host:port"')
+    command.add_argument("--config", type=Path, help="TOML file; see tts/config.py")
+    command.add_argument("--threads", type=int, help="CPU threads of each engine's model")
+    command.add_argument(
+        "--exit-with-parent", action="store_true", help="drain when the parent process ends"
+    )
+    command.add_argument(
+        "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"]
+    )
+    return parser

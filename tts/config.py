@@ -1,0 +1,116 @@
+"""The one schema of the TTS service: every table, every default, every bound.
+
+In: a TOML file, or nothing.  Out: one frozen `ServiceConfig`.  Nothing else in `tts` knows where
+the file is.  An object gets its own table (`LimitsConfig`), never the whole.
+"""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+EngineName = Literal["hibari", "kokoro"]
+
+
+class ConfigError(ValueError):
+    """The file cannot be used; the message names each key, its value and what is allowed."""
+
+
+class Table(BaseModel):
+    """A table of the file: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class LimitsConfig(Table):
+    """What one service takes on."""
+
+    max_text_chars: Annotated[int, Field(ge=1, le=100_000)] = 2000
+    """Longest text of a request; a longer one is refused with `text_too_long`."""
+    max_streams: Annotated[int, Field(ge=1, le=4096)] = 16
+    """Requests spoken at once."""
+    max_queued: Annotated[int, Field(ge=0, le=4096)] = 16
+    """Requests that may wait for a free stream; one more is refused with `overloaded`."""
+    max_wait_s: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """A request that waited this long for a free stream is refused with `overloaded`."""
+    ahead_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """An engine rests on a stream whose unread audio is longer than this: a slow reader costs
+    memory up to this bound plus one sentence."""
+
+
+class ChunksConfig(Table):
+    """How audio is cut for the wire."""
+
+    first_ms: Annotated[int, Field(ge=10, le=1000)] = 40
+    """Length of a request's first chunk."""
+    next_ms: Annotated[int, Field(ge=10, le=1000)] = 200
+    """Length of the chunks after it."""
+
+
+class HealthConfig(Table):
+    """When the service calls itself healthy."""
+
+    probe_interval_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """Without a request that worked for this long, the service speaks a short text to itself."""
+    probe_timeout_s: Annotated[float, Field(gt=0, le=600)] = 20.0
+    """A probe that takes longer has failed."""
+
+
+class ServiceConfig(Table):
+    """The whole file."""
+
+    limits: LimitsConfig = LimitsConfig()
+    chunks: ChunksConfig = ChunksConfig()
+    health: HealthConfig = HealthConfig()
+    engines: Annotated[tuple[EngineName, ...], Field(min_length=1)] = ("hibari", "kokoro")
+    """Engines to load. One whose package is not installed is left out, with a line in the log."""
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    """CPU threads of each engine's model."""
+    drain_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """After SIGTERM, how long running streams may take to end by themselves."""
+
+
+def load(path: Path) -> ServiceConfig:
+    """Read a TOML file.  Raises `ConfigError`."""
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except (ConfigError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def parse(text: str) -> ServiceConfig:
+    """Read TOML text.  Raises `ConfigError`."""
+    try:
+        return ServiceConfig.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not TOML: {error}") from error
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explain(error))) from error
+
+
+def _explain(error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            names = _names_beside(problem["loc"])
+            near = difflib.get_close_matches(str(problem["loc"][-1]), names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(names)}"
+            lines.append(f"{key}: unknown key; {hint}")
+        else:
+            lines.append(f"{key} = {problem['input']!r}: {problem['msg']}")
+    return lines
+
+
+def _names_beside(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that the table of an unknown key does have."""
+    table: type[BaseModel] = ServiceConfig
+    for part in location[:-1]:
+        annotation = table.model_fields[str(part)].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            table = annotation
+    return list(table.model_fields)

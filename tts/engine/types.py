@@ -1,0 +1,51 @@
+"""What the service asks of any voice engine: a request in, pieces of float audio with marks out.
+
+An engine is built, asked and closed on one thread only, its `tts.engine.worker.EngineWorker`'s.
+It knows nothing of limits, wires, chunk sizes or loudness.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tts.types import Mark, SynthesisRequest, Voice
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of a request's audio, following the piece before it without a gap."""
+
+    samples: NDArray[np.float32]
+    """Mono [N], about -1..1, at the voice's sample rate; silence already trimmed."""
+    marks: tuple[Mark, ...]
+    """Marks of this piece, in order of time, relative to the request's first sample."""
+    is_last: bool
+    """Whether this piece ends the request; exactly one piece does."""
+
+
+class Engine(Protocol):
+    """A loaded synthesiser and its voices."""
+
+    @property
+    def name(self) -> str:
+        """Short name for logs and voice lists."""
+
+    @property
+    def voices(self) -> tuple[Voice, ...]:
+        """The voices it speaks in; fixed after loading."""
+
+    def gain_db(self, voice_id: str) -> float:
+        """Gain that brings this voice to the service's common loudness."""
+
+    def speak(self, request: SynthesisRequest) -> Iterator[Piece]:
+        """Yield the request's audio piece by piece; the work happens between the pieces.
+
+        The request names one of `voices` and one of its languages.  Raises `EngineFailed` when
+        nothing of the text can be spoken.  Closing the iterator drops the rest of the work.
+        """
+
+    def close(self) -> None:
+        """Let go of the model.  Idempotent."""

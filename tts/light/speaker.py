@@ -1,0 +1,116 @@
+"""How a light voice speaks: text -> clauses -> phonemes -> model -> trim -> marks.
+
+In: a request.  Out: `Piece`s, one for each clause.  Knows no model and no language: those are the
+two callables it is given.  On the engine's thread.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tts.audio.trim import trim
+from tts.engine.types import Piece
+from tts.errors import EngineFailed
+from tts.light.phonemes import Token, guessed, timed, to_ids, to_marks
+from tts.text.split import pause_s, split
+from tts.types import SynthesisRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a model made of phoneme ids."""
+
+    samples: NDArray[np.float32]
+    edges: Sequence[int] | None
+    """[ids + 1] samples at which each id begins, and the end; None when the model hides them."""
+
+
+Phonemise = Callable[[str], list[Token]]
+Render = Callable[[list[int]], Rendered]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much text the model is given at once."""
+
+    first_chars: int
+    """The first clause is cut to about this where a clause mark allows, to be heard early."""
+    max_chars: int
+    max_ids: int
+
+
+def speak(
+    request: SynthesisRequest,
+    *,
+    phonemise: Phonemise,
+    render: Render,
+    vocabulary: Mapping[str, int],
+    sample_rate_hz: int,
+    limits: Limits,
+) -> Iterator[Piece]:
+    """Yield the request's clauses.  Raises `EngineFailed` when none of it can be spoken.
+
+    A clause without a sound (only signs the model does not know) still yields its words' marks,
+    with no length.
+    """
+    text = request.text
+    clauses = split(text, first_chars=limits.first_chars, max_chars=limits.max_chars)
+    offset = 0
+    for clause in clauses:
+        is_last = clause is clauses[-1]
+        tokens = phonemise(clause.of(text))
+        ids = to_ids(tokens, vocabulary)
+        rendered = _render_all(ids, render, limits.max_ids)
+        samples, cut, voiced_end = trim(
+            rendered.samples,
+            sample_rate_hz,
+            pause_s=pause_s(clause.of(text), speed=request.speed),
+        )
+        if rendered.edges is not None:
+            heard = timed(text, clause, tokens, vocabulary, rendered.edges)
+        else:
+            heard = guessed(text, clause, voiced_end)
+        marks = to_marks(
+            heard,
+            cut=cut,
+            voiced_end=voiced_end,
+            offset=offset,
+            sample_rate_hz=sample_rate_hz,
+            estimated=rendered.edges is None,
+        )
+        offset += len(samples)
+        if is_last and offset == 0:
+            break
+        yield Piece(samples=samples, marks=marks, is_last=is_last)
+    if offset == 0:
+        raise EngineFailed(
+            f"voice {request.voice!r} can pronounce nothing of the text in {request.language!r}"
+        )
+
+
+def _render_all(ids: list[int], render: Render, max_ids: int) -> Rendered:
+    """Render ids in runs of at most `max_ids`, as one audio."""
+    samples: list[NDArray[np.float32]] = []
+    edges: list[int] | None = []
+    length = 0
+    for first in range(0, len(ids), max_ids):
+        part = render(ids[first : first + max_ids])
+        if edges is not None and part.edges is not None:
+            edges += [length + edge for edge in part.edges[:-1]]
+            last = length + part.edges[-1]
+        else:
+            edges = None
+        samples.append(part.samples)
+        length += len(part.samples)
+    if not samples:
+        return Rendered(np.zeros(0, np.float32), [0])
+    if edges is not None:
+        edges.append(last)
+    return Rendered(np.concatenate(samples), edges)
+
+
+def phoneme_edges(units: NDArray[np.int64], unit_samples: int) -> list[int]:
+    """Edges [ids + 1] from the model's durations [1 + ids + 1], which frame the ids with pads."""
+    return [int(edge) * unit_samples for edge in np.cumsum(units)[:-1]]

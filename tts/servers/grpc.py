@@ -1,0 +1,136 @@
+"""The gRPC door: `tts.proto` and the standard health service over one `SynthesisService`.
+
+In: an address ("unix:/path" or "host:port").  Out: a server that translates messages and errors
+and nothing more.  On the event loop's thread.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from loguru import logger
+
+from tts.config import HealthConfig
+from tts.errors import TtsError
+from tts.servers.messages import chunk_to_wire, request_from_wire, voice_to_wire
+from tts.servers.proto import tts_pb2, tts_pb2_grpc
+from tts.servers.status import to_status
+from tts.service import SynthesisService
+
+SERVICE_NAME = "parley.tts.v1.TextToSpeech"
+
+_OPTIONS = (
+    # A second server on the same port must fail, not share its callers.
+    ("grpc.so_reuseport", 0),
+    # A client may ping a quiet connection every 10 s.
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+
+class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServicer):
+    """Translates calls; a cancelled call closes its stream, which drops the engine's work."""
+
+    def __init__(self, service: SynthesisService) -> None:
+        self._service = service
+
+    async def Synthesize(
+        self, request: tts_pb2.SynthesizeRequest, context: grpc.aio.ServicerContext
+    ) -> tts_pb2.SpeechChunk:
+        """The whole audio in one message."""
+        async with _translated(context):
+            return chunk_to_wire(await self._service.synthesize(request_from_wire(request)))
+
+    async def StreamSynthesize(
+        self, request: tts_pb2.SynthesizeRequest, context: grpc.aio.ServicerContext
+    ) -> None:
+        """The audio chunk by chunk; each write waits until the reader has room."""
+        async with (
+            _translated(context),
+            aclosing(self._service.stream(request_from_wire(request))) as chunks,
+        ):
+            async for chunk in chunks:
+                await context.write(chunk_to_wire(chunk))
+
+    async def ListVoices(
+        self, request: tts_pb2.ListVoicesRequest, context: grpc.aio.ServicerContext
+    ) -> tts_pb2.ListVoicesResponse:
+        """The voices that can speak now."""
+        voices = [voice_to_wire(voice) for voice in self._service.voices]
+        return tts_pb2.ListVoicesResponse(voices=voices)
+
+
+class GrpcDoor:
+    """A server for one service, and the task that keeps its health true."""
+
+    def __init__(self, service: SynthesisService, config: HealthConfig) -> None:
+        self._service = service
+        self._config = config
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(options=_OPTIONS)
+        tts_pb2_grpc.add_TextToSpeechServicer_to_server(TextToSpeechServicer(service), self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._monitor: asyncio.Task[None] | None = None
+
+    async def start(self, address: str) -> int:
+        """Listen; health is NOT_SERVING until `ready`.  Returns the port, 1 for a Unix socket.
+
+        Raises `OSError` when the address cannot be had.
+        """
+        await self._set_health(False)
+        try:
+            port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {address}: {error}") from error
+        await self._server.start()
+        logger.bind(address=address, port=port).info("listening")
+        return int(port)
+
+    async def ready(self) -> None:
+        """Call the service healthy, and watch it from now on."""
+        await self._set_health(True)
+        self._monitor = asyncio.create_task(self._watch(), name="tts-health")
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no new call, let running ones end, cut them off after `grace_s`.  Idempotent."""
+        if self._monitor is not None:
+            self._monitor.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._monitor
+            self._monitor = None
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace_s)
+
+    async def _watch(self) -> None:
+        interval_s = self._config.probe_interval_s
+        while True:
+            await asyncio.sleep(max(interval_s - self._service.idle_s(), interval_s / 10))
+            if self._service.idle_s() < interval_s:
+                continue
+            try:
+                await self._service.probe()
+            except TtsError as error:
+                logger.bind(code=error.code, error=str(error)).error("health probe failed")
+                await self._set_health(False)
+            else:
+                await self._set_health(True)
+
+    async def _set_health(self, serving: bool) -> None:
+        status = health_pb2.HealthCheckResponse
+        value = status.SERVING if serving else status.NOT_SERVING
+        for name in ("", SERVICE_NAME):
+            await self._health.set(name, value)
+
+
+@contextlib.asynccontextmanager
+async def _translated(context: grpc.aio.ServicerContext) -> AsyncIterator[None]:
+    """End the call with the status of an error of ours."""
+    try:
+        yield
+    except TtsError as error:
+        status, message, trailing = to_status(error)
+        await context.abort(status, message, trailing)

@@ -1,0 +1,110 @@
+"""Translation between the types of `tts.types` and the messages of `tts.proto`, both ways.
+
+Knows nothing of servers or clients; safe to use from any thread.  What comes from the wire is
+translated, not judged: limits are the service's.
+"""
+
+from typing import Literal
+
+from tts.errors import BadRequest, TextTooLong
+from tts.servers.proto import tts_pb2
+from tts.types import Mark, SpeechChunk, SynthesisRequest, Voice
+
+MAX_WIRE_CHARS = 1_000_000
+"""Text that always fits gRPC's 4 MiB message, whatever its characters."""
+
+_KIND_TO_WIRE = {"word": tts_pb2.Mark.KIND_WORD, "phone": tts_pb2.Mark.KIND_PHONE}
+
+
+def request_to_wire(request: SynthesisRequest) -> tts_pb2.SynthesizeRequest:
+    """Raises `TextTooLong` or `BadRequest` for what no message can carry."""
+    if len(request.text) > MAX_WIRE_CHARS:
+        raise TextTooLong(
+            f"text has {len(request.text)} characters; a request carries at most {MAX_WIRE_CHARS}"
+        )
+    try:
+        return tts_pb2.SynthesizeRequest(
+            text=request.text,
+            voice=request.voice,
+            language=request.language,
+            speed=request.speed,
+        )
+    except (TypeError, ValueError) as error:  # for example a lone surrogate
+        raise BadRequest(f"request cannot be encoded: {error}") from error
+
+
+def request_from_wire(message: tts_pb2.SynthesizeRequest) -> SynthesisRequest:
+    """An unset speed is 1."""
+    return SynthesisRequest(
+        text=message.text,
+        voice=message.voice,
+        language=message.language,
+        speed=message.speed or 1.0,
+    )
+
+
+def chunk_to_wire(chunk: SpeechChunk) -> tts_pb2.SpeechChunk:
+    """Marks keep their order."""
+    return tts_pb2.SpeechChunk(
+        pcm=chunk.pcm,
+        sample_rate_hz=chunk.sample_rate_hz,
+        first_sample=chunk.first_sample,
+        marks=[_mark_to_wire(mark) for mark in chunk.marks],
+        is_final=chunk.is_final,
+    )
+
+
+def chunk_from_wire(message: tts_pb2.SpeechChunk) -> SpeechChunk:
+    """Marks keep their order."""
+    return SpeechChunk(
+        pcm=message.pcm,
+        sample_rate_hz=message.sample_rate_hz,
+        first_sample=message.first_sample,
+        marks=tuple(_mark_from_wire(mark) for mark in message.marks),
+        is_final=message.is_final,
+    )
+
+
+def voice_to_wire(voice: Voice) -> tts_pb2.Voice:
+    """Field by field."""
+    return tts_pb2.Voice(
+        id=voice.id,
+        languages=voice.languages,
+        sample_rate_hz=voice.sample_rate_hz,
+        engine=voice.engine,
+        description=voice.description,
+    )
+
+
+def voice_from_wire(message: tts_pb2.Voice) -> Voice:
+    """Field by field."""
+    return Voice(
+        id=message.id,
+        languages=tuple(message.languages),
+        sample_rate_hz=message.sample_rate_hz,
+        engine=message.engine,
+        description=message.description,
+    )
+
+
+def _mark_to_wire(mark: Mark) -> tts_pb2.Mark:
+    return tts_pb2.Mark(
+        kind=_KIND_TO_WIRE[mark.kind],
+        text_start=mark.text_start,
+        text_end=mark.text_end,
+        start_s=mark.start_s,
+        end_s=mark.end_s,
+        estimated=mark.estimated,
+    )
+
+
+def _mark_from_wire(message: tts_pb2.Mark) -> Mark:
+    kind: Literal["word", "phone"] = "phone" if message.kind == tts_pb2.Mark.KIND_PHONE else "word"
+    return Mark(
+        text_start=message.text_start,
+        text_end=message.text_end,
+        start_s=message.start_s,
+        end_s=message.end_s,
+        kind=kind,
+        estimated=message.estimated,
+    )

@@ -1,0 +1,82 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class SynthesizeRequest(_message.Message):
+    __slots__ = ("text", "voice", "language", "speed")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    VOICE_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    SPEED_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    voice: str
+    language: str
+    speed: float
+    def __init__(self, text: _Optional[str] = ..., voice: _Optional[str] = ..., language: _Optional[str] = ..., speed: _Optional[float] = ...) -> None: ...
+
+class SpeechChunk(_message.Message):
+    __slots__ = ("pcm", "sample_rate_hz", "first_sample", "marks", "is_final")
+    PCM_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    MARKS_FIELD_NUMBER: _ClassVar[int]
+    IS_FINAL_FIELD_NUMBER: _ClassVar[int]
+    pcm: bytes
+    sample_rate_hz: int
+    first_sample: int
+    marks: _containers.RepeatedCompositeFieldContainer[Mark]
+    is_final: bool
+    def __init__(self, pcm: _Optional[bytes] = ..., sample_rate_hz: _Optional[int] = ..., first_sample: _Optional[int] = ..., marks: _Optional[_Iterable[_Union[Mark, _Mapping]]] = ..., is_final: _Optional[bool] = ...) -> None: ...
+
+class Mark(_message.Message):
+    __slots__ = ("kind", "text_start", "text_end", "start_s", "end_s", "estimated")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        KIND_UNSPECIFIED: _ClassVar[Mark.Kind]
+        KIND_WORD: _ClassVar[Mark.Kind]
+        KIND_PHONE: _ClassVar[Mark.Kind]
+    KIND_UNSPECIFIED: Mark.Kind
+    KIND_WORD: Mark.Kind
+    KIND_PHONE: Mark.Kind
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TEXT_START_FIELD_NUMBER: _ClassVar[int]
+    TEXT_END_FIELD_NUMBER: _ClassVar[int]
+    START_S_FIELD_NUMBER: _ClassVar[int]
+    END_S_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_FIELD_NUMBER: _ClassVar[int]
+    kind: Mark.Kind
+    text_start: int
+    text_end: int
+    start_s: float
+    end_s: float
+    estimated: bool
+    def __init__(self, kind: _Optional[_Union[Mark.Kind, str]] = ..., text_start: _Optional[int] = ..., text_end: _Optional[int] = ..., start_s: _Optional[float] = ..., end_s: _Optional[float] = ..., estimated: _Optional[bool] = ...) -> None: ...
+
+class ListVoicesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListVoicesResponse(_message.Message):
+    __slots__ = ("voices",)
+    VOICES_FIELD_NUMBER: _ClassVar[int]
+    voices: _containers.RepeatedCompositeFieldContainer[Voice]
+    def __init__(self, voices: _Optional[_Iterable[_Union[Voice, _Mapping]]] = ...) -> None: ...
+
+class Voice(_message.Message):
+    __slots__ = ("id", "languages", "sample_rate_hz", "engine", "description")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGES_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    languages: _containers.RepeatedScalarFieldContainer[str]
+    sample_rate_hz: int
+    engine: str
+    description: str
+    def __init__(self, id: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., sample_rate_hz: _Optional[int] = ..., engine: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
