@@ -57,6 +57,9 @@ class ServerConfig(Table):
     """TCP port of the page and the signalling; 0 picks a free one."""
     token_env: str = "PARLEY_TOKEN"
     """Name of the environment variable that holds the bearer token."""
+    allowed_origins: list[str] = []
+    """Other sites whose pages may call, for example ["https://app.example.org"]. The daemon's own
+    page always may, and on loopback every page served from this machine."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Agent worker processes; each carries about six to eight calls on one core."""
     max_calls: Annotated[int, Field(ge=1, le=256)] = 4

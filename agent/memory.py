@@ -7,16 +7,15 @@ only calls to look at.  Loop's thread only.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import gc
 import sys
-from collections.abc import Callable
 
 SETTLE_S = 1.0
 """Calls that end together are cleaned up together."""
 MAX_WAIT_S = 20.0
 """How long a clean-up waits for a moment in which no call runs."""
-_POLL_S = 0.5
 
 
 def freeze_startup() -> None:
@@ -26,10 +25,10 @@ def freeze_startup() -> None:
 
 
 class MemoryKeeper:
-    """Collects and trims after calls; `quiet()` says whether nobody would notice."""
+    """Collects and trims after calls; `idle` is set while no call runs."""
 
-    def __init__(self, quiet: Callable[[], bool]) -> None:
-        self._quiet = quiet
+    def __init__(self, idle: asyncio.Event) -> None:
+        self._idle = idle
         self._ended = asyncio.Event()
 
     def call_ended(self) -> None:
@@ -38,13 +37,12 @@ class MemoryKeeper:
 
     async def run(self) -> None:
         """Give memory back after calls, until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
             await self._ended.wait()
-            deadline_s = loop.time() + MAX_WAIT_S
             await asyncio.sleep(SETTLE_S)
-            while not self._quiet() and loop.time() < deadline_s:
-                await asyncio.sleep(_POLL_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(MAX_WAIT_S):
+                    await self._idle.wait()
             self._ended.clear()
             gc.collect()
             await asyncio.to_thread(_trim)

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from loguru import logger
 
@@ -99,6 +100,9 @@ class Sessions:
         self._reserved = 0
         self._draining = False
         self._ending: set[asyncio.Task[None]] = set()
+        self.idle = asyncio.Event()
+        """Set while no call is in progress."""
+        self.idle.set()
 
     @property
     def running(self) -> int:
@@ -140,6 +144,7 @@ class Sessions:
         record = self._new_record()
         call = RunningCall(record, transport)
         self._calls[record.id] = call
+        self.idle.clear()
         call.task = asyncio.create_task(self._run(call, persona), name=f"call {record.id}")
         return record
 
@@ -187,6 +192,8 @@ class Sessions:
             logger.exception("Line did not close | call={}", record.id)
         finally:
             self._calls.pop(record.id, None)
+            if not self._calls:
+                self.idle.set()
             self._metrics.call_ended(record.end_reason)
             self._on_ended()
             logger.info("Call ended | call={} reason={}", record.id, record.end_reason)
@@ -217,8 +224,9 @@ class Sessions:
         folder = self._config.log_dir
         if folder is None:
             return CallRecord(call_id, NoLog())
-        log = CallLog(folder / f"{call_id}.jsonl", self._writer, log_text=self._config.log_text)
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{call_id}"
+        log = CallLog(folder / f"{name}.jsonl", self._writer, log_text=self._config.log_text)
         recording = None
         if self._config.record:
-            recording = StereoRecording(folder / f"{call_id}.wav", self._writer)
+            recording = StereoRecording(folder / f"{name}.wav", self._writer)
         return CallRecord(call_id, log, recording)
