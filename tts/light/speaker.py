@@ -49,8 +49,11 @@ def speak(
     vocabulary: Mapping[str, int],
     sample_rate_hz: int,
     limits: Limits,
+    exact_words: bool = True,
 ) -> Iterator[Piece]:
     """Yield the request's clauses.  Raises `EngineFailed` when none of it can be spoken.
+
+    `exact_words` tells whether `phonemise` knows which phonemes are which word's.
 
     A clause without a sound (only signs the model does not know) still yields its words' marks,
     with no length.
@@ -78,7 +81,7 @@ def speak(
             voiced_end=voiced_end,
             offset=offset,
             sample_rate_hz=sample_rate_hz,
-            estimated=rendered.edges is None,
+            estimated=rendered.edges is None or not exact_words,
         )
         offset += len(samples)
         if is_last and offset == 0:

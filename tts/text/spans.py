@@ -5,6 +5,7 @@ Out: spans that index the written text exactly.  Characters are Unicode code poi
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -16,7 +17,6 @@ _WORD = re.compile(
     rf"|(?:(?![{_CJK}\U00020000-\U0003ffff])[^\W_])+"
     rf"(?:['’.,:@/&+_-](?:(?![{_CJK}\U00020000-\U0003ffff])[^\W_])+)*"
 )
-_MARKS = re.compile(r"[\u0300-\u036f\u3099\u309a]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,9 @@ def words(text: str) -> list[Span]:
 
 
 def key(word: str) -> str:
-    """What two spellings of the same word have in common: its letters and digits, case-folded."""
-    return "".join(char for char in _MARKS.sub("", word).casefold() if char.isalnum())
+    """What spellings of a word share: letters and digits, without case, width and accents."""
+    plain = unicodedata.normalize("NFKD", word).casefold()
+    return "".join(char for char in plain if char.isalnum())
 
 
 def align(written: Sequence[str], spoken: Sequence[str]) -> list[tuple[range, range]]:
