@@ -31,9 +31,14 @@ class SpeechToText(Protocol):
         """Transcribe mono 16 kHz audio [N] in -1..1.
 
         `final` requests overtake waiting partial ones.  Cancelling drops the request if it has
-        not begun, else its result.  Raises `SttFailed` when the model does.
+        not begun, else its result.  Raises `SttFailed` when the model does, and for a partial
+        request that would have to wait behind another one its subclass `SttBusy`.
         """
 
 
 class SttFailed(Exception):
     """The model raised; the message says what."""
+
+
+class SttBusy(SttFailed):
+    """A partial request was refused because the model is behind; a later one may pass."""

@@ -1,0 +1,15 @@
+"""Chinese as the rest of the house expects it: simplified script."""
+
+from functools import cache
+
+import opencc
+
+
+@cache
+def _converter() -> opencc.OpenCC:
+    return opencc.OpenCC("t2s")
+
+
+def simplified(text: str) -> str:
+    """Traditional characters turned into simplified ones; everything else is kept."""
+    return str(_converter().convert(text))

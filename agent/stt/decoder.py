@@ -1,0 +1,113 @@
+"""One greedy pass of a Whisper model over one window: samples in, text and evidence out.
+
+Knows nothing of calls, lanes or what is believable: `agent.stt.guard` judges the evidence.
+Blocking; one thread at a time.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from faster_whisper import WhisperModel
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import get_suppressed_tokens
+from numpy.typing import NDArray
+
+SAMPLE_RATE_HZ = 16_000
+FULL_WINDOW_S = 30.0
+_SECONDS_PER_TIMESTAMP = 0.02
+_MOST_FRAMES = 3000
+_MOST_TOKENS = 224  # half of the model's context, as trained
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What one pass heard, and how sure it was."""
+
+    text: str
+    tokens: tuple[int, ...]
+    """Text tokens, without timestamps."""
+    mean_logprob: float
+    """Mean log probability of a token, the end included."""
+    no_speech: float
+    """Probability of the model's own "no speech" token."""
+    cut_short: bool
+    """The token limit ended it, not the model."""
+    last_time_s: float
+    """Last timestamp the model wrote; 0 when it wrote none."""
+
+
+class WhisperDecoder:
+    """A loaded model.  `audio` is mono 16 kHz [N] in -1..1, at most 30 s long."""
+
+    def __init__(self, folder: Path, *, device: str, compute_type: str, threads: int) -> None:
+        self._whisper = WhisperModel(
+            str(folder), device=device, compute_type=compute_type, cpu_threads=threads
+        )
+        self._tokenizers: dict[str, Tokenizer] = {}
+
+    @property
+    def multilingual(self) -> bool:
+        """Whether the model knows more than English."""
+        return bool(self._whisper.model.is_multilingual)
+
+    def decode(
+        self,
+        audio: NDArray[np.float32],
+        *,
+        language: str,
+        window_s: float = FULL_WINDOW_S,
+        max_tokens: int = _MOST_TOKENS,
+        prompt: str = "",
+    ) -> Decoded:
+        """Transcribe the audio, padded with silence to `window_s`."""
+        tokenizer = self._tokenizer(language)
+        start = list(tokenizer.sot_sequence)
+        if prompt:
+            start = [tokenizer.sot_prev, *tokenizer.encode(" " + prompt), *start]
+        encoded = self._whisper.encode(self._features(audio, window_s))
+        result = self._whisper.model.generate(
+            encoded,
+            [start],
+            beam_size=1,
+            max_length=min(len(start) + max_tokens, self._whisper.max_length),
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_blank=True,
+            suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
+            max_initial_timestamp_index=50,
+        )[0]
+        tokens = result.sequences_ids[0]
+        times = [token for token in tokens if token >= tokenizer.timestamp_begin]
+        words = tuple(token for token in tokens if token < tokenizer.eot)
+        return Decoded(
+            text=tokenizer.decode(words).strip(),
+            tokens=words,
+            mean_logprob=float(result.scores[0]) * len(tokens) / (len(tokens) + 1),
+            no_speech=float(result.no_speech_prob),
+            cut_short=len(tokens) >= max_tokens,
+            last_time_s=(
+                (times[-1] - tokenizer.timestamp_begin) * _SECONDS_PER_TIMESTAMP if times else 0.0
+            ),
+        )
+
+    def _features(self, audio: NDArray[np.float32], window_s: float) -> NDArray[np.float32]:
+        """Log-mel features [mels, frames] of the audio with silence after it.
+
+        The silence is added to the sound, as in training; zeros added to the features, which is
+        what faster-whisper does, are not what silence looks like there.
+        """
+        samples = max(len(audio), round(window_s * SAMPLE_RATE_HZ))
+        padded = np.pad(audio, (0, samples - len(audio)))
+        features = self._whisper.feature_extractor(padded, padding=0)
+        return np.asarray(features[:, :_MOST_FRAMES], np.float32)
+
+    def _tokenizer(self, language: str) -> Tokenizer:
+        if language not in self._tokenizers:
+            self._tokenizers[language] = Tokenizer(
+                self._whisper.hf_tokenizer,
+                self.multilingual,
+                task="transcribe",
+                language=language,
+            )
+        return self._tokenizers[language]

@@ -1,0 +1,173 @@
+"""Speech recognition for all calls of a process: one Whisper model on a lane of its own.
+
+In: the audio of an utterance so far.  Out: a `Transcript`.  `decoder` runs the model, `guard`
+judges it, silero says whether anybody spoke at all.  Knows nothing of calls and turns.  Called
+from the event loop; the model runs on the lane's one thread.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent import weights
+from agent.config import SttConfig
+from agent.offload import Lane, LaneClosed, LaneFull
+from agent.silero import WINDOW_SAMPLES, Silero
+from agent.stt import chinese, guard
+from agent.stt.decoder import FULL_WINDOW_S, WhisperDecoder
+from agent.stt.guard import Voiced
+from agent.stt.types import SAMPLE_RATE_HZ, SttBusy, SttFailed, Transcript
+
+SHORT_PAD_S = 2.0
+"""Silence after the utterance in the short window."""
+_WINDOW_S = WINDOW_SAMPLES / SAMPLE_RATE_HZ
+_VOICE = 0.5
+"""Silero's probability from which a window counts as voice."""
+_MIN_VOICED_S = 0.09
+"""Three windows. With less voice than this nobody spoke, whatever the model would make of it."""
+_TOKENS_PER_S = 8
+_TOKENS_SPARE = 12
+_UNSPACED = ("zh", "ja", "yue")
+_CHINESE_PROMPT = "以下是普通话的句子。"
+"""Makes the model write simplified characters with punctuation."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    decoder: WhisperDecoder
+    silero: Silero
+
+
+class WhisperStt:
+    """`agent.stt.types.SpeechToText` with faster-whisper's model."""
+
+    def __init__(self, config: SttConfig, *, cache_dir: Path) -> None:
+        self._config = config
+        self._cache_dir = cache_dir
+        # One model, one request at a time: two at once would take turns on the same cores. A
+        # second waiting partial is refused: by the time it ran its call would want a newer one.
+        self._lane = Lane("stt", threads=1, urgent_limit=64, patient_limit=1)
+        self._loaded: _Loaded | None = None
+        self.counts: Counter[str] = Counter()
+        """Since the start: "short", "full", "no_voice", "busy", and "doubt_<why>" (see `guard`)."""
+
+    @property
+    def waiting(self) -> int:
+        """Requests that have not begun."""
+        return self._lane.waiting
+
+    async def start(self) -> None:
+        """Find and load the model, and run it once if `warm_up`. Raises `WeightsMissing`."""
+        self._loaded = await self._lane.run(self._load)
+
+    async def close(self) -> None:
+        """Refuse new requests and wait for the one that runs."""
+        await self._lane.close()
+
+    async def transcribe(
+        self, audio: NDArray[np.float32], *, language: str | None, final: bool
+    ) -> Transcript:
+        """See `SpeechToText.transcribe`.  A partial raises `SttBusy` if another one waits."""
+        job = partial(self._transcribe, np.asarray(audio, np.float32), language or "en")
+        try:
+            return await self._lane.run(job, urgent=final)
+        except LaneFull as error:
+            self.counts["busy"] += 1
+            raise SttBusy(str(error)) from error
+        except LaneClosed as error:
+            raise SttFailed(str(error)) from error
+        except (RuntimeError, ValueError, MemoryError) as error:
+            raise SttFailed(f"{type(error).__name__}: {error}") from error
+
+    def _load(self) -> _Loaded:
+        loaded = _Loaded(
+            decoder=WhisperDecoder(
+                weights.whisper(self._config.model, self._cache_dir),
+                device=self._config.device,
+                compute_type=self._config.compute_type,
+                threads=self._config.threads,
+            ),
+            silero=Silero(weights.find(weights.SILERO_VAD)),
+        )
+        if self._config.warm_up:
+            loaded.decoder.decode(np.zeros(SAMPLE_RATE_HZ, np.float32), language="en")
+        return loaded
+
+    def _transcribe(self, audio: NDArray[np.float32], language: str) -> Transcript:
+        if self._loaded is None:
+            raise SttFailed("transcribe was called before start()")
+        began = time.perf_counter()
+        texts: list[str] = []
+        window = self._config.window
+        for piece, voice in _pieces(audio, self._loaded.silero.probabilities(audio)):
+            voiced = _voiced(voice)
+            if voiced is None:
+                self.counts["no_voice"] += 1
+                continue
+            text, used = self._hear(piece, voiced, language)
+            texts.append(text)
+            window = "full" if used == "full" else window
+        text = ("" if language in _UNSPACED else " ").join(filter(None, texts))
+        return Transcript(
+            text=chinese.simplified(text) if language == "zh" else text,
+            language=language,
+            audio_s=len(audio) / SAMPLE_RATE_HZ,
+            compute_s=time.perf_counter() - began,
+            window=window,
+        )
+
+    def _hear(
+        self, audio: NDArray[np.float32], voiced: Voiced, language: str
+    ) -> tuple[str, Literal["short", "full"]]:
+        """Text of at most 30 s of audio, and the window that it came from."""
+        assert self._loaded is not None
+        decoder = self._loaded.decoder
+        audio_s = len(audio) / SAMPLE_RATE_HZ
+        prompt = _CHINESE_PROMPT if language == "zh" else ""
+        short_s = audio_s + SHORT_PAD_S
+        if self._config.window == "short" and short_s < FULL_WINDOW_S:
+            limit = _TOKENS_SPARE + round(_TOKENS_PER_S * audio_s)
+            heard = decoder.decode(
+                audio, language=language, window_s=short_s, max_tokens=limit, prompt=prompt
+            )
+            why = guard.doubt(heard, voiced, audio_s)
+            if why is None:
+                self.counts["short"] += 1
+                return heard.text, "short"
+            self.counts[f"doubt_{why}"] += 1
+        self.counts["full"] += 1
+        heard = decoder.decode(audio, language=language, prompt=prompt)
+        return ("" if guard.nothing_said(heard) else guard.unlooped(heard.text)), "full"
+
+
+def _pieces(
+    audio: NDArray[np.float32], voice: NDArray[np.float32]
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Audio and silero's probabilities in pieces of at most 30 s, cut where it is quietest."""
+    most = int(FULL_WINDOW_S / _WINDOW_S)
+    start = 0
+    while len(voice) - start > most:
+        candidates = voice[start + most * 2 // 3 : start + most]
+        end = start + most * 2 // 3 + int(np.argmin(candidates))
+        yield audio[start * WINDOW_SAMPLES : end * WINDOW_SAMPLES], voice[start:end]
+        start = end
+    yield audio[start * WINDOW_SAMPLES :], voice[start:]
+
+
+def _voiced(voice: NDArray[np.float32]) -> Voiced | None:
+    """Where there is a voice in a piece; None if nobody spoke."""
+    (windows,) = np.nonzero(voice >= _VOICE)
+    if len(windows) * _WINDOW_S < _MIN_VOICED_S:
+        return None
+    return Voiced(
+        first_s=windows[0] * _WINDOW_S,
+        last_s=(windows[-1] + 1) * _WINDOW_S,
+        total_s=len(windows) * _WINDOW_S,
+    )
