@@ -288,6 +288,16 @@ def load(path: Path | None, overrides: Sequence[str] = ()) -> Config:
     return _with_absolute_paths(config, (path.parent if path else Path()).absolute())
 
 
+def write_resolved(config: Config, path: Path) -> None:
+    """Write a loaded configuration for child processes: they must not read a changed file."""
+    path.write_text(config.model_dump_json(), encoding="utf-8")
+
+
+def read_resolved(path: Path) -> Config:
+    """Read what `write_resolved` wrote."""
+    return Config.model_validate_json(path.read_bytes())
+
+
 def read_secrets(config: Config, environ: Mapping[str, str]) -> Secrets:
     """Read the secrets that `config` names.
 

@@ -9,10 +9,10 @@ happens inside a call, nor which transport answers the offer.  Loop's thread onl
 import asyncio
 import hmac
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
@@ -22,10 +22,11 @@ from pydantic import AliasChoices, BaseModel, Field
 from agent.config import ServerConfig, is_loopback
 from agent.metrics import CONTENT_TYPE, Metrics, merge
 from agent.persona import Persona
-from agent.sessions import NotAdmitted, Sessions, call_owner
+from agent.sessions import NotAdmitted, RunningCall, Sessions, call_owner
 from agent.siblings import Siblings
 from agent.tables import ConfigError, fit, unknown
 from transports.base import CallTransport
+from transports.offer import OfferRefused
 
 BODY_TIMEOUT_S = 10.0
 """A request's body must have arrived by then."""
@@ -47,7 +48,7 @@ _PREFLIGHT_HEADERS = {
 
 PAGE_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; "
         "img-src 'self' data:; connect-src 'self'; media-src 'self' blob: mediastream:; "
         "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
@@ -108,21 +109,30 @@ class StartRequest(BaseModel):
 
 
 class Peer(CallTransport, Protocol):
-    """A caller's line as signalling sees it."""
+    """A caller's line as signalling sees it: `transports.webrtc.WebRtcPeer`.
+
+    Every method may raise `OfferRefused`.
+    """
+
+    @property
+    def pc_id(self) -> str:
+        """Names the call; begins with its worker's `id_prefix`."""
 
     @property
     def answer(self) -> Mapping[str, str]:
-        """The answer to the latest offer: sdp and type."""
+        """The answer to the latest offer: sdp, type, pc_id."""
 
-    async def renegotiate(self, sdp: str, type: str, restart_pc: bool = False) -> None:
-        """Take a further offer of the same caller.  Raises `ApiError`."""
+    async def renegotiate(
+        self, offer_sdp: object, offer_type: object, *, restart_pc: bool = False
+    ) -> Mapping[str, str]:
+        """Answer a further offer of the same caller."""
 
-    async def add_candidates(self, candidates: Sequence[Candidate]) -> None:
-        """Take trickled candidates; malformed ones raise `ApiError`."""
+    async def add_candidates(self, items: object) -> None:
+        """Take trickled candidates."""
 
 
 Accept = Callable[[str, str], Awaitable[Peer]]
-"""(sdp, type) -> the line, its answer ready.  Raises `ApiError`."""
+"""(sdp, type) -> the line, its answer ready.  Raises `OfferRefused`."""
 
 
 class Door:
@@ -217,8 +227,8 @@ class Door:
         call = self._sessions.find(patch.pc_id)
         if call is None:
             raise ApiError(404, "unknown_call", "no such call, or it is over", "pc_id")
-        peer: Peer = call.transport  # type: ignore[assignment]
-        await peer.add_candidates(patch.candidates)
+        with _refusals("candidates"):
+            await _peer(call).add_candidates([item.model_dump() for item in patch.candidates])
         return web.json_response({"status": "success"})
 
     async def _own_or_forward(
@@ -241,10 +251,12 @@ class Door:
         call = self._sessions.find(offer.pc_id) if offer.pc_id else None
         if call is None:
             return None
-        peer: Peer = call.transport  # type: ignore[assignment]
-        async with _answer_in_time():
-            await peer.renegotiate(offer.sdp, offer.type, bool(offer.restart_pc))
-        return _answer(peer, call.record.id)
+        with _refusals("sdp"):
+            async with _answer_in_time():
+                answer = await _peer(call).renegotiate(
+                    offer.sdp, offer.type, restart_pc=bool(offer.restart_pc)
+                )
+        return web.json_response(dict(answer))
 
     async def _new_call(self, request: web.Request, offer: Offer) -> web.Response:
         persona = self._persona(_wanted_persona(request, offer))
@@ -253,10 +265,11 @@ class Door:
             if missing and not self._sessions.draining:
                 raise NotAdmitted("starting", f"not ready yet: {', '.join(missing)}")
             with self._sessions.reserve():
-                async with _answer_in_time():
-                    peer = await self._accept(offer.sdp, offer.type)
-                record = self._sessions.start(peer, persona)
-                return _answer(peer, record.id)
+                with _refusals("sdp"):
+                    async with _answer_in_time():
+                        peer = await self._accept(offer.sdp, offer.type)
+                self._sessions.start(peer.pc_id, peer, persona)
+                return web.json_response(dict(peer.answer))
         except NotAdmitted as refusal:
             if not request.app["private"]:
                 body = await request.read()
@@ -356,9 +369,17 @@ def _page_routes(web_dir: Path) -> list[web.RouteDef]:
     ]
 
 
-def _answer(peer: Peer, call_id: str) -> web.Response:
-    answer = peer.answer
-    return web.json_response({"sdp": answer["sdp"], "type": answer["type"], "pc_id": call_id})
+def _peer(call: RunningCall) -> Peer:
+    """Return a call's line; every line of this door's calls came from `Accept`."""
+    return cast(Peer, call.transport)
+
+
+@contextmanager
+def _refusals(field: str) -> Iterator[None]:
+    try:
+        yield
+    except OfferRefused as refusal:
+        raise ApiError(400, refusal.code, refusal.message, field) from None
 
 
 def _wanted_persona(request: web.Request, offer: Offer) -> object:
@@ -417,7 +438,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except ConnectionError:
         raise
     except Exception:
-        logger.exception("Request failed | method={} path={}", request.method, request.path)
+        logger.bind(method=request.method, path=request.path).exception("request failed")
         return _error_response(ApiError(500, "internal", "the server failed; its log says why"))
 
 

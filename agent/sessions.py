@@ -6,7 +6,6 @@ thread only.
 """
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,7 +38,7 @@ class CallRecord:
     """What a running call is given besides its line and its persona."""
 
     id: str
-    """Unguessable, and begins with the worker's index: see `call_owner`."""
+    """Unguessable, and begins with the worker's index: see `id_prefix`."""
     log: CallLog | NoLog
     recording: StereoRecording | None = None
     end_reason: str = ""
@@ -62,9 +61,9 @@ class RunningCall:
     task: "asyncio.Task[None]" = field(init=False)
 
 
-def new_call_id(worker: int) -> str:
-    """Return a fresh id of a call of this worker."""
-    return f"w{worker}-{secrets.token_hex(16)}"
+def id_prefix(worker: int) -> str:
+    """Return what the id of every call of this worker begins with."""
+    return f"w{worker}-"
 
 
 def call_owner(call_id: str) -> int | None:
@@ -84,18 +83,16 @@ class Sessions:
         *,
         calls: CallsConfig,
         max_calls: int,
-        worker: int,
         metrics: Metrics,
         writer: FileWriter,
-        on_ended: Callable[[], None] = lambda: None,
     ) -> None:
         self._run_call = run_call
         self._config = calls
         self._max_calls = max_calls
-        self._worker = worker
         self._metrics = metrics
         self._writer = writer
-        self._on_ended = on_ended
+        self.on_ended: Callable[[], None] = lambda: None
+        """Called whenever a call is over."""
         self._calls: dict[str, RunningCall] = {}
         self._reserved = 0
         self._draining = False
@@ -139,9 +136,9 @@ class Sessions:
         finally:
             self._reserved -= 1
 
-    def start(self, transport: CallTransport, persona: Persona) -> CallRecord:
+    def start(self, call_id: str, transport: CallTransport, persona: Persona) -> CallRecord:
         """Begin a call on a line that is set up; call it while holding a reservation."""
-        record = self._new_record()
+        record = self._new_record(call_id)
         call = RunningCall(record, transport)
         self._calls[record.id] = call
         self.idle.clear()
@@ -172,11 +169,11 @@ class Sessions:
         )
         self._metrics.call_started()
         record.log.event("call_started", call=record.id, persona=persona.id)
-        logger.info("Call started | call={} persona={}", record.id, persona.id)
+        logger.bind(call=record.id, persona=persona.id).info("call started")
         try:
             await self._run_call(call.transport, persona, record)
         except Exception:
-            logger.exception("Call failed | call={}", record.id)
+            logger.bind(call=record.id).exception("call failed")
             self._metrics.error("call")
             record.end("failed")
         finally:
@@ -189,14 +186,14 @@ class Sessions:
         try:
             await call.transport.close(record.end_reason)
         except Exception:
-            logger.exception("Line did not close | call={}", record.id)
+            logger.bind(call=record.id).exception("line did not close")
         finally:
             self._calls.pop(record.id, None)
             if not self._calls:
                 self.idle.set()
             self._metrics.call_ended(record.end_reason)
-            self._on_ended()
-            logger.info("Call ended | call={} reason={}", record.id, record.end_reason)
+            self.on_ended()
+            logger.bind(call=record.id, reason=record.end_reason).info("call ended")
             record.log.event("call_ended", reason=record.end_reason)
             await record.log.close()
             if record.recording is not None:
@@ -215,12 +212,11 @@ class Sessions:
                 await call.transport.close(reason)
                 await asyncio.wait({call.task})
         except TimeoutError:
-            logger.warning("Call did not end by itself | call={}", call.record.id)
+            logger.bind(call=call.record.id).warning("call did not end by itself")
             call.task.cancel()
             await asyncio.wait({call.task}, timeout=CLOSE_GRACE_S)
 
-    def _new_record(self) -> CallRecord:
-        call_id = new_call_id(self._worker)
+    def _new_record(self, call_id: str) -> CallRecord:
         folder = self._config.log_dir
         if folder is None:
             return CallRecord(call_id, NoLog())

@@ -63,7 +63,7 @@ class FileWriter:
             try:
                 job()
             except OSError as error:
-                logger.error("A call's file could not be written | error={}", error)
+                logger.bind(error=str(error)).error("a call's file could not be written")
 
 
 def _settle(done: "asyncio.Future[None]") -> None:
