@@ -5,6 +5,12 @@ import { recall, remember } from "./strings.js";
 
 const TOKEN = "parley-token";
 
+const REFUSALS = {
+  full: "problem_serverFull",
+  draining: "problem_draining",
+  starting: "problem_starting",
+};
+
 /** A failure the caller can read about: `key` names a text in strings.js. */
 export class Problem extends Error {
   constructor(key, values = {}) {
@@ -51,8 +57,7 @@ export class Api {
 /** The problem behind an error status; the body is `{"error": {"code", "message"}}`. */
 function refusal(response, answer) {
   const { code, message } = answer?.error ?? {};
-  if (code === "draining") return new Problem("problem_draining");
-  if (response.status === 503) return new Problem("problem_serverFull");
+  if (code in REFUSALS) return new Problem(REFUSALS[code]);
   const detail = message ?? `${response.status} ${response.statusText}`;
   return new Problem("problem_serverError", { detail });
 }

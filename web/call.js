@@ -33,9 +33,9 @@ export class Call extends EventTarget {
   /** Rings; resolves once the offer is answered. A failure ends the call, with its problem. */
   async start(persona) {
     try {
-      const { ice_servers: iceServers } = await this.api.send("GET", "api/ice");
+      const { iceServers } = await this.api.send("GET", "api/ice");
       if (this.over) return;
-      this.openConnection(iceServers ?? []);
+      this.openConnection(iceServers);
       await this.connection.setLocalDescription();
       const { sdp, type } = this.connection.localDescription;
       const body = { sdp, type, request_data: { persona } };

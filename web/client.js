@@ -10,16 +10,15 @@ import { Transcript } from "./transcript.js";
 
 const PERSONA = "parley-persona";
 const SILENT_MICROPHONE_MS = 6000;
-const METER_SPOKEN_MS = 500; // how often assistive technology sees the level change
+const METER_TOLD_MS = 500; // how often assistive technology is told the level
 const LANGUAGE_NAMES = { en: "English", zh: "中文", ja: "日本語", ko: "한국어", yue: "粵語" };
 const ENDED = {
   hungUp: "ended_hungUp",
-  "hung up": "ended_hungUp",
-  agent: "ended_agent",
+  "agent ended the call": "ended_agent",
+  "too long": "ended_limit",
+  "server stopping": "ended_draining",
   lost: "ended_lost",
-  idle: "ended_idle",
-  limit: "ended_limit",
-  draining: "ended_draining",
+  silent: "ended_lost",
 };
 const NOTICES = { "llm-down": "notice_llm", "tts-down": "notice_tts", "stt-down": "notice_stt" };
 
@@ -52,7 +51,12 @@ class Page {
   constructor() {
     this.api = new Api((wrong) => this.askToken(wrong));
     this.personas = [];
+    this.standardPersona = null; // id of the one the server prefers
+    this.microphone = null;
+    this.audioContext = null;
     this.call = null;
+    this.attempt = { cancelled: false };
+    this.talkKey = null;
     this.callTimers = [];
     this.lines = {
       alert: new Line($("home-alert")),
@@ -136,7 +140,9 @@ class Page {
     $("reload").hidden = true;
     this.lines.alert.clear();
     try {
-      this.personas = await this.api.send("GET", "api/personas");
+      const { personas, default: standard } = await this.api.send("GET", "api/personas");
+      this.personas = personas;
+      this.standardPersona = standard;
       if (this.personas.length === 0) this.lines.alert.say("problem_noPersonas");
     } catch (error) {
       this.complain(error);
@@ -161,10 +167,13 @@ class Page {
   }
 
   preferredPersona() {
-    const last = recall(PERSONA);
+    const last = this.personas.find((persona) => persona.id === recall(PERSONA));
+    if (last) return last;
+    const standard = this.personas.find((persona) => persona.id === this.standardPersona);
+    if (standard?.language === language.code) return standard;
     return (
-      this.personas.find((persona) => persona.id === last) ??
       this.personas.find((persona) => persona.language === language.code) ??
+      standard ??
       this.personas[0]
     );
   }
@@ -332,13 +341,16 @@ class Page {
 
   followMicrophone() {
     const microphone = this.microphone;
-    let spokenAt = 0;
+    let toldAt = 0;
+    let loudest = 0; // since it was told
     const onLevel = (level) => {
       this.drawLevel(level);
+      loudest = Math.max(loudest, level);
       const now = performance.now();
-      if (now - spokenAt < METER_SPOKEN_MS) return;
-      spokenAt = now;
-      $("meter").setAttribute("aria-valuenow", String(Math.round(level * 100)));
+      if (now - toldAt < METER_TOLD_MS) return;
+      $("meter").setAttribute("aria-valuenow", String(Math.round(loudest * 100)));
+      toldAt = now;
+      loudest = 0;
     };
     // Without the meter the call still works, so its failure is no reason to stop.
     microphone.measure(onLevel).catch(() => {});
@@ -346,7 +358,6 @@ class Page {
 
   drawLevel(level) {
     $("meter-fill").style.transform = `scaleX(${level.toFixed(3)})`;
-    if (level === 0) $("meter").setAttribute("aria-valuenow", "0");
   }
 
   async listen() {

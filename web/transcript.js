@@ -19,8 +19,10 @@ export class Transcript {
     this.announce = announce;
     latest.addEventListener("click", () => this.scrollToEnd());
     scroller.addEventListener("scroll", () => {
-      if (this.atEnd()) latest.hidden = true;
+      this.following = this.atEnd();
+      if (this.following) latest.hidden = true;
     });
+    new ResizeObserver(() => this.follow()).observe(scroller);
     this.clear("", "");
   }
 
@@ -31,6 +33,7 @@ export class Transcript {
     this.list.replaceChildren();
     this.empty.hidden = false;
     this.latest.hidden = true;
+    this.following = true; // until the reader scrolls back
     this.partial = null; // the caller's entry that may still change
     this.utterances = new Map(); // number -> Utterance
   }
@@ -42,11 +45,10 @@ export class Transcript {
       if (final) this.dropPartial();
       return;
     }
-    this.changing(() => {
-      this.partial ??= this.addEntry("caller", language.say("you"));
-      this.partial.text.textContent = words;
-      this.partial.entry.classList.toggle("partial", !final);
-    });
+    this.partial ??= this.addEntry("caller", language.say("you"));
+    this.partial.text.textContent = words;
+    this.partial.entry.classList.toggle("partial", !final);
+    this.follow();
     if (!final) return;
     this.partial = null;
     this.announce(language.say("announceYou", { text: words }));
@@ -67,19 +69,19 @@ export class Transcript {
   spoke(number, count) {
     const utterance = this.utterance(number);
     utterance.spoken = Math.max(utterance.spoken, count);
-    if (utterance.spoken > 0) this.changing(() => this.show(utterance));
+    if (utterance.spoken > 0) this.show(utterance);
   }
 
   /** An utterance is over: what was not spoken by now never will be. */
   ended(number, count, interrupted) {
     const utterance = this.utterance(number);
-    utterance.spoken = count;
+    utterance.stopAt(count);
     utterance.interrupted = interrupted;
     utterance.over = true;
     this.utterances.delete(number);
     if (utterance.characters.length === 0) return;
-    this.changing(() => this.show(utterance));
-    if (interrupted && utterance.rest.trim() !== "") {
+    this.show(utterance);
+    if (interrupted && utterance.rest !== "") {
       this.announce(language.say("announceCut", { text: utterance.rest.trim() }));
     }
   }
@@ -95,14 +97,20 @@ export class Transcript {
     text.lang = this.agentLanguage;
     text.textContent = utterance.said;
     entry.classList.toggle("speaking", !utterance.over);
-    if (!utterance.over || utterance.rest.trim() === "") return;
+    if (utterance.over && utterance.rest !== "") this.strike(utterance);
+    this.follow();
+  }
+
+  /** Adds the words that were never spoken. */
+  strike(utterance) {
+    const { entry, text } = utterance.shown;
     const label = document.createElement("span");
     label.className = "hidden";
     label.lang = document.documentElement.lang;
-    label.textContent = ` ${language.say("notSpoken")} `;
+    label.textContent = `${language.say("notSpoken")} `;
     const unspoken = document.createElement("s");
-    unspoken.textContent = utterance.rest;
-    text.append(label, unspoken);
+    unspoken.textContent = utterance.rest.trim();
+    text.append(utterance.rest.match(/^\s*/)[0], label, unspoken);
     if (!utterance.interrupted) return;
     const note = document.createElement("span");
     note.className = "note";
@@ -126,11 +134,9 @@ export class Transcript {
     return { entry, text };
   }
 
-  /** Makes a change and keeps the newest words in view, unless the reader has scrolled back. */
-  changing(change) {
-    const follow = this.atEnd();
-    change();
-    if (follow) this.scrollToEnd();
+  /** Keeps the newest words in view, unless the reader has scrolled back. */
+  follow() {
+    if (this.following) this.scrollToEnd();
     else this.latest.hidden = false;
   }
 
@@ -140,6 +146,7 @@ export class Transcript {
   }
 
   scrollToEnd() {
+    this.following = true;
     this.scroller.scrollTop = this.scroller.scrollHeight;
     this.latest.hidden = true;
   }
@@ -153,6 +160,12 @@ class Utterance {
     this.over = false;
     this.interrupted = false;
     this.shown = null; // its entry, once there is something to show
+  }
+
+  /** Nothing after `count` will be spoken; a trailing mark or space counts as spoken. */
+  stopAt(count) {
+    this.spoken = count;
+    if (!/[\p{L}\p{N}]/u.test(this.rest)) this.spoken = this.characters.length;
   }
 
   get said() {
