@@ -24,10 +24,11 @@ class PlaybackClock(Protocol):
         Idempotent.  Later audio of the utterance is discarded.
         """
 
-    async def wait_for_room(self, utterance: int) -> None:
-        """Return when less than the look-ahead bound of this utterance's audio is waiting.
+    async def wait_for_room(self, utterance: int, produced_s: float) -> None:
+        """Return when less than the bound of what was produced of an utterance is still unsent.
 
-        Returns at once for an utterance that was stopped.  Cancelling loses nothing.
+        `produced_s` is the producer's own count: audio may still be on its way.  Returns at once
+        for an utterance that was stopped.  Cancelling loses nothing.
         """
 
 

@@ -138,14 +138,19 @@ class Playback:
         self.begin(utterance)
         self._utterances[utterance].complete = True
 
-    async def wait_for_room(self, utterance: int) -> None:
-        """Return when less than the bound of this utterance's audio is waiting.
+    async def wait_for_room(self, utterance: int, produced_s: float) -> None:
+        """Return when less than the bound of what was produced of an utterance is still unsent.
 
-        Returns at once for an utterance that was stopped.  Cancelling loses nothing.
+        `produced_s` is the producer's own count: audio may still be on its way here.  Returns at
+        once for an utterance that was stopped.  Cancelling loses nothing.
         """
+        produced_samples = round(produced_s * RATE_HZ)
         while True:
             entry = self._utterances.get(utterance)
-            if entry is None or entry.stopped or entry.waiting_samples < self._room_samples:
+            sent_samples = entry.sent_samples if entry else 0
+            if (entry and entry.over) or produced_samples - sent_samples < self._room_samples:
+                return
+            if entry and entry.stopped:
                 return
             self._room_changed.clear()
             await self._room_changed.wait()
