@@ -47,6 +47,11 @@ class NudgeFrame(SystemFrame):
 
 
 @dataclass
+class GreetFrame(SystemFrame):
+    """The caller is there: greet; downstream."""
+
+
+@dataclass
 class AgentBusyFrame(SystemFrame):
     """The agent took up a reply, or is done with it; upstream."""
 

@@ -64,7 +64,9 @@ class AgentBusy:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """A frame of audio arrived and nothing else happened."""
+    """A frame of audio arrived; voice was last heard in it at `last_voice_s`."""
+
+    last_voice_s: float
 
 
 Event = (
@@ -171,6 +173,7 @@ class TurnTaker:
         self._barge_in_s = (temperament.barge_in_ms or config.barge_in_ms) / 1000
         self._pause = 0
         self._agent_busy = False
+        self._last_voice_s = 0.0
         self._turn: _Turn | None = None
         self._floor = Floor.QUIET
 
@@ -198,8 +201,8 @@ class TurnTaker:
                     self._turn.prefixes_due -= 1
             case AgentBusy(busy):
                 self._agent_busy = busy
-            case Heartbeat():
-                pass
+            case Heartbeat(last_voice_s):
+                self._last_voice_s = last_voice_s
         return self._decide(now_s)
 
     def _on_started(self, at_s: float, now_s: float) -> list[Action]:
@@ -232,7 +235,8 @@ class TurnTaker:
 
     def _while_speaking(self, turn: _Turn, now_s: float) -> list[Action]:
         actions: list[Action] = []
-        voiced_s = turn.voiced_s + now_s - turn.voice_began_s
+        # Up to the last voice, not up to now: the silence that ends a cough is no speech.
+        voiced_s = turn.voiced_s + self._last_voice_s - turn.voice_began_s
         if self._agent_busy and self._interruptible and not turn.interrupted:
             if voiced_s + EPSILON_S >= self._barge_in_s:
                 turn.interrupted = True

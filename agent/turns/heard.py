@@ -20,6 +20,24 @@ class _Piece:
     start_s: float
     marks: list[Mark] = field(default_factory=list)
 
+    def heard_chars(self, position_s: float) -> int:
+        """Characters of `text` heard at `position_s`, with what sticks to the last word."""
+        chars = 0
+        for mark in self.marks:
+            if self.start_s + _counts_from_s(mark) <= position_s:
+                chars = mark.text_end
+        while 0 < chars < len(self.text) and _sticks(self.text[chars]):
+            chars += 1
+        return chars
+
+
+def _counts_from_s(mark: Mark) -> float:
+    return mark.start_s + HEARD_SHARE * (mark.end_s - mark.start_s)
+
+
+def _sticks(char: str) -> bool:
+    return not char.isalnum() and not char.isspace()
+
 
 class HeardText:
     """What of one utterance was heard, by playback position."""
@@ -43,31 +61,34 @@ class HeardText:
         """Marks of the newest piece, with times relative to the piece."""
         self._pieces[-1].marks.extend(mark for mark in marks if mark.kind == "word")
 
+    def heard(self, position_s: float) -> str:
+        """The words heard at `position_s`; pieces whose audio was lost are not among them."""
+        parts = [
+            piece.lead + piece.text[:chars]
+            for piece in self._pieces
+            if (chars := piece.heard_chars(position_s))
+        ]
+        return "".join(parts).strip()
+
     def heard_chars(self, position_s: float) -> int:
-        """How many characters of `text` were heard at `position_s`: whole words only."""
+        """How far into `text` the caller has heard at `position_s`: whole words only."""
         heard = before = 0
         for piece in self._pieces:
-            for mark in piece.marks:
-                needed_s = mark.start_s + HEARD_SHARE * (mark.end_s - mark.start_s)
-                if piece.start_s + needed_s <= position_s:
-                    heard = before + len(piece.lead) + mark.text_end
+            if chars := piece.heard_chars(position_s):
+                heard = before + len(piece.lead) + chars
             before += len(piece.lead) + len(piece.text)
-        return self._with_punctuation(heard)
+        return heard
 
-    def _with_punctuation(self, chars: int) -> int:
-        """Take along the marks and closing quotes that stick to the last word heard."""
-        text = self.text
-        if chars == 0:
-            return 0
-        while chars < len(text) and not text[chars].isalnum() and not text[chars].isspace():
-            chars += 1
-        return chars
+    def drop_marks_after(self, end_s: float) -> None:
+        """The newest piece's audio broke off at `end_s` of the utterance."""
+        piece = self._pieces[-1]
+        piece.marks = [mark for mark in piece.marks if piece.start_s + mark.end_s <= end_s]
 
     def next_word_s(self, position_s: float) -> float | None:
         """The next position at which one more word counts as heard; None after the last."""
         for piece in self._pieces:
             for mark in piece.marks:
-                at_s = piece.start_s + mark.start_s + HEARD_SHARE * (mark.end_s - mark.start_s)
+                at_s = piece.start_s + _counts_from_s(mark)
                 if at_s > position_s:
                     return at_s
         return None

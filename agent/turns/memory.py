@@ -40,3 +40,12 @@ class AudioMemory:
         last = min(max(int(to_s * SAMPLE_RATE_HZ), first), self._total)
         index = np.arange(first, last) % len(self._ring)
         return self._ring[index].astype(np.float32) / 32768
+
+
+def quietest_s(audio: NDArray[np.float32], window_s: float = 0.06) -> float:
+    """Where in `audio` [N, 16 kHz] the quietest stretch of `window_s` has its middle."""
+    size = int(window_s * SAMPLE_RATE_HZ)
+    if len(audio) < size:
+        return len(audio) / SAMPLE_RATE_HZ
+    energy = np.convolve(audio.astype(np.float64) ** 2, np.ones(size), mode="valid")
+    return (int(np.argmin(energy)) + size / 2) / SAMPLE_RATE_HZ

@@ -25,7 +25,7 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.utils.time import time_now_iso8601
 
 from agent.config import TurnsConfig
-from agent.events import CallLog
+from agent.events import EventLog
 from agent.frames import AgentBusyFrame, NudgeFrame, TurnDroppedFrame, TurnTiming, UserTurnFrame
 from agent.metrics import Metrics
 from agent.stt.types import SpeechToText, SttFailed
@@ -49,11 +49,13 @@ from agent.turns.endpointing import (
     TurnScored,
     TurnTaker,
 )
-from agent.turns.memory import AudioMemory
+from agent.turns.memory import AudioMemory, quietest_s
 from agent.turns.silence import SilenceWatch
 
 LEAD_S = 0.25
 """Audio before the detected onset that belongs to the turn: soft consonants start unvoiced."""
+CUT_WITHIN_S = 3.0
+"""A long turn is cut at the quietest moment of its newest seconds, between two words."""
 TAIL_S = 0.1
 """Audio after the detected end that is transcribed with the turn."""
 
@@ -63,6 +65,10 @@ class VoiceDetector(Protocol):
 
     def process(self, pcm: NDArray[np.int16]) -> Sequence[SpeechStarted | SpeechStopped]:
         """Take 20 ms of 16 kHz audio [320]."""
+
+    @property
+    def last_voice_s(self) -> float:
+        """Ear time at which voice was last heard."""
 
 
 class TurnScorer(Protocol):
@@ -84,7 +90,7 @@ class Ears(FrameProcessor):
         stt: SpeechToText,
         scorer: TurnScorer,
         language: str,
-        log: CallLog,
+        log: EventLog,
         metrics: Metrics,
     ) -> None:
         super().__init__(name="ears")
@@ -94,7 +100,7 @@ class Ears(FrameProcessor):
         self._scorer = scorer
         self._language = language
         self._log = log
-        self._metrics = metrics
+        self._counts = metrics
         self._memory = AudioMemory(config.max_turn_s + 10)
         self._silence = SilenceWatch(config)
         self._agent_busy = False
@@ -131,8 +137,9 @@ class Ears(FrameProcessor):
 
     async def _hear(self, pcm: NDArray[np.int16]) -> None:
         self._memory.append(pcm)
-        for event in self._voice.process(pcm) or (Heartbeat(),):
+        for event in self._voice.process(pcm):
             self._events.put_nowait(event)
+        self._events.put_nowait(Heartbeat(self._voice.last_voice_s))
         quiet = self._taker.floor is Floor.QUIET and not self._agent_busy
         nudge = self._silence.step(self._memory.now_s, quiet=quiet)
         if nudge:
@@ -169,7 +176,7 @@ class Ears(FrameProcessor):
                 self._start_prefix()
             case Interrupt(speech_s):
                 self._log.event("interrupt", speech_s=round(speech_s, 3))
-                self._metrics.barge_in()
+                self._counts.barge_in()
                 await self.broadcast_interruption()
             case EndTurn():
                 await self._end_turn(action)
@@ -231,8 +238,8 @@ class Ears(FrameProcessor):
         except SttFailed as error:
             self._stt_failed, text = True, ""
             self._log.event("stt_failed", error=str(error))
-            self._metrics.error("stt")
-        self._metrics.stage("stt", asyncio.get_running_loop().time() - began_s)
+            self._counts.error("stt")
+        self._counts.stage("stt", asyncio.get_running_loop().time() - began_s)
         self._events.put_nowait(TranscriptReady(pause, text))
 
     async def _score(self, pause: int, audio: NDArray[np.float32]) -> None:
@@ -242,7 +249,7 @@ class Ears(FrameProcessor):
         except RuntimeError as error:
             probability = None
             self._log.event("turn_model_failed", error=str(error))
-            self._metrics.error("turn_model")
+            self._counts.error("stt")
         self._log.event("turn_scored", pause=pause, probability=probability)
         self._events.put_nowait(TurnScored(pause, probability))
 
@@ -261,8 +268,11 @@ class Ears(FrameProcessor):
             await self.push_frame(frame)
 
     def _start_prefix(self) -> None:
-        audio = self._memory.between(self._turn_from_s, self._memory.now_s)
-        self._turn_from_s = self._memory.now_s
+        now_s = self._memory.now_s
+        recent = self._memory.between(now_s - CUT_WITHIN_S, now_s)
+        cut_s = now_s - CUT_WITHIN_S + quietest_s(recent)
+        audio = self._memory.between(self._turn_from_s, cut_s)
+        self._turn_from_s = cut_s
         task = self.create_task(self._transcribe_prefix(audio), "prefix")
         self._prefixes.add(task)
         task.add_done_callback(self._prefixes.discard)
@@ -273,6 +283,6 @@ class Ears(FrameProcessor):
             text = transcript.text
         except SttFailed as error:
             self._log.event("stt_failed", error=str(error))
-            self._metrics.error("stt")
+            self._counts.error("stt")
             text = ""
         self._events.put_nowait(PrefixReady(text))

@@ -47,7 +47,8 @@ class VoiceGate:
         self._windows = 0
         self._run_windows = 0
         self._onset_s = 0.0
-        self._last_voice_s = 0.0
+        self.last_voice_s = 0.0
+        """End of the newest window in which silero heard voice."""
 
     @property
     def now_s(self) -> float:
@@ -65,12 +66,12 @@ class VoiceGate:
                 return None
             self.speaking = True
             return SpeechStarted(self._onset_s)
-        silent_s = self.now_s - self._last_voice_s
+        silent_s = self.now_s - self.last_voice_s
         if silent_s < self._stop_s or (fast and silent_s < 2 * self._stop_s):
             return None
         self.speaking = False
         self._run_windows = 0
-        return SpeechStopped(max(self._onset_s, self._last_voice_s - _SURE_TAIL_S))
+        return SpeechStopped(max(self._onset_s, self.last_voice_s - _SURE_TAIL_S))
 
     def _take_window(self, sure: float) -> None:
         end_s = self._windows * WINDOW_S
@@ -78,7 +79,7 @@ class VoiceGate:
             if self._run_windows == 0 and not self.speaking:
                 self._onset_s = end_s - WINDOW_S
             self._run_windows += 1
-            self._last_voice_s = end_s
+            self.last_voice_s = end_s
         elif sure < self._threshold - _UNSURE:
             self._run_windows = 0
 
@@ -99,6 +100,11 @@ class VoiceActivity:
     def speaking(self) -> bool:
         """Whether a voice is believed to be there."""
         return self._gate.speaking
+
+    @property
+    def last_voice_s(self) -> float:
+        """Time at which a voice was last heard, on the clock of samples received."""
+        return self._gate.last_voice_s
 
     def process(self, pcm: NDArray[np.int16]) -> Sequence[SpeechStarted | SpeechStopped]:
         """Take 20 ms of 16 kHz audio int16 [320].  Raises ValueError for anything else."""

@@ -58,11 +58,13 @@ class FakeVoice:
         self._voiced_since: float | None = None
         self._silent_since: float | None = None
         self._speaking = False
+        self.last_voice_s = 0.0
 
     def process(self, pcm: NDArray[np.int16]) -> Sequence[SpeechStarted | SpeechStopped]:
         began_s = self._now_s
         self._now_s += len(pcm) / SAMPLE_RATE_HZ
         if np.any(pcm):
+            self.last_voice_s = self._now_s
             self._silent_since = None
             if self._voiced_since is None:
                 self._voiced_since = began_s

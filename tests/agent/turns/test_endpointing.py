@@ -43,11 +43,17 @@ def play(
     """Feed events at their times with a heartbeat every 20 ms in between."""
     out: list[tuple[float, Action]] = []
     pending = list(script)
+    stopped_s = 0.0
     for tick in range(round(max(until, *(at for at, _ in script)) * 50) + 1):
         now_s = tick * 0.02
         while pending and pending[0][0] <= now_s + 1e-9:
-            out += [(now_s, action) for action in it.step(pending.pop(0)[1], now_s)]
-        out += [(now_s, action) for action in it.step(Heartbeat(), now_s)]
+            event = pending.pop(0)[1]
+            out += [(now_s, action) for action in it.step(event, now_s)]
+            if isinstance(event, SpeechStopped):
+                stopped_s = event.at_s
+            elif isinstance(event, SpeechStarted):
+                stopped_s = float("inf")
+        out += [(now_s, action) for action in it.step(Heartbeat(min(now_s, stopped_s)), now_s)]
     return out
 
 

@@ -24,7 +24,9 @@ def spoken(*pieces: str, lead: str = " ", word_s: float = 0.5) -> HeardText:
 
 
 def said(heard: HeardText, position_s: float) -> str:
-    return heard.text[: heard.heard_chars(position_s)]
+    words = heard.heard(position_s)
+    assert words == heard.text[: heard.heard_chars(position_s)]
+    return words
 
 
 def test_nothing_is_heard_before_half_of_the_first_word() -> None:
@@ -60,3 +62,17 @@ def test_heard_text_is_a_growing_prefix(pieces: list[str], position_s: float) ->
     heard = spoken(*pieces)
     assert heard.heard_chars(position_s) <= heard.heard_chars(position_s + 0.1)
     assert heard.heard_chars(1e9) == len(heard.text)
+
+
+def test_a_piece_whose_audio_was_lost_is_not_heard() -> None:
+    heard = spoken("One two.", "Lost words here.", "Three.")
+    lost = HeardText()
+    lost.add_piece("One two.", 0.0)
+    lost.add_marks([Mark(0, 3, 0.0, 0.5), Mark(4, 7, 0.5, 1.0)])
+    lost.add_piece("Lost words here.", 1.0, lead=" ")
+    lost.add_marks([Mark(0, 4, 0.0, 0.5), Mark(5, 10, 0.5, 1.0)])
+    lost.drop_marks_after(1.6)
+    lost.add_piece("Three.", 1.6, lead=" ")
+    lost.add_marks([Mark(0, 5, 0.0, 0.5)])
+    assert lost.heard(99) == "One two. Lost Three."
+    assert lost.text == heard.text

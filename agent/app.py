@@ -1,0 +1,98 @@
+"""Where a worker is put together: the only module that knows the agent, the transports and the TTS.
+
+In: the configuration, the secrets and the addresses of the model processes.  Out: everything the
+calls of one process share, and `run_call`, which holds one call.  Runs on the event loop's thread.
+"""
+
+import asyncio
+from pathlib import Path
+
+from agent import weights
+from agent.config import Config, Secrets
+from agent.context import Conversation
+from agent.llm.endpoint import OpenAiChat, new_http_client
+from agent.metrics import Metrics
+from agent.persona import Persona
+from agent.session import Session, SharedServices
+from agent.sessions import CallRecord
+from agent.silero import Silero
+from agent.stt.whisper import WhisperStt
+from agent.tools.builtin import builtin_registry
+from agent.tools.registry import ToolContext
+from agent.turns.turn_model import TurnModel
+from agent.turns.vad import VoiceActivity
+from transports.base import CallTransport
+from tts.client import TtsClient
+
+
+class App:
+    """Everything the calls of one worker share."""
+
+    def __init__(
+        self,
+        config: Config,
+        secrets: Secrets,
+        *,
+        tts_address: str,
+        llm_base_url: str,
+        cache_dir: Path,
+        metrics: Metrics,
+    ) -> None:
+        """`llm_base_url` and `tts_address` are where the model processes listen."""
+        self._config = config
+        self._metrics = metrics
+        self._tools = builtin_registry()
+        self._offers_tools = config.llm.tools
+        if self._offers_tools is None:
+            self._offers_tools = bool(config.llm.base_url)  # the built-in model cannot use them
+        self._silero = Silero(weights.find(weights.SILERO))
+        self._stt = WhisperStt(config.stt, cache_dir)
+        self._turn_model = TurnModel()
+        self._http = new_http_client(llm_base_url)
+        self._chat = OpenAiChat(config.llm, llm_base_url, secrets.llm_api_key, self._http)
+        self._tts = TtsClient(tts_address, first_chunk_timeout_s=config.tts.first_chunk_timeout_s)
+        self._loaded = False
+
+    async def start(self) -> None:
+        """Load the models of this process.  Raises what loading raises."""
+        await asyncio.gather(self._stt.start(), self._turn_model.start())
+        self._loaded = True
+
+    async def close(self) -> None:
+        """Release models and connections; calls must be over."""
+        await asyncio.gather(self._stt.close(), self._turn_model.close(), self._tts.close())
+        await self._http.aclose()
+
+    async def ready(self) -> dict[str, bool]:
+        """Which parts would serve a call now."""
+        tts, llm = await asyncio.gather(self._tts.ready(), self._chat.healthy())
+        return {"models": self._loaded, "tts": tts, "llm": llm}
+
+    async def run_call(
+        self, transport: CallTransport, persona: Persona, record: CallRecord
+    ) -> None:
+        """Hold one call; returns when it is over.  Cancelling takes the line down."""
+        llm = self._config.llm
+        names = persona.tools if self._offers_tools else []
+        session = Session(
+            transport=transport,
+            persona=persona,
+            shared=SharedServices(
+                stt=self._stt,
+                scorer=self._turn_model,
+                chat=self._chat,
+                tts=self._tts,
+                metrics=self._metrics,
+            ),
+            turns=self._config.turns,
+            voice=VoiceActivity(self._config.vad, self._silero),
+            conversation=Conversation(
+                persona.prompt,
+                examples=persona.examples,
+                context_tokens=llm.context_tokens,
+                keep_messages=llm.keep_messages,
+            ),
+            toolbox=self._tools.toolbox(names, ToolContext(record.id, persona.language)),
+            log=record.log,
+        )
+        record.end(await session.run())

@@ -1,0 +1,5 @@
+"""What every test runs under: quiet logs."""
+
+from loguru import logger
+
+logger.remove()
