@@ -4,6 +4,7 @@ Knows nothing of calls, lanes or what is believable: `agent.stt.guard` judges th
 Blocking; one thread at a time.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,20 +22,25 @@ _MOST_TOKENS = 224  # half of the model's context, as trained
 
 
 @dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of text between two timestamps of the model, which are coarse on short audio."""
+
+    start_s: float
+    text: str
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """What one pass heard, and how sure it was."""
 
-    text: str
-    tokens: tuple[int, ...]
-    """Text tokens, without timestamps."""
+    segments: tuple[Segment, ...]
     mean_logprob: float
     """Mean log probability of a token, the end included."""
     no_speech: float
     """Probability of the model's own "no speech" token."""
     cut_short: bool
     """The token limit ended it, not the model."""
-    last_time_s: float
-    """Last timestamp the model wrote; 0 when it wrote none."""
 
 
 class WhisperDecoder:
@@ -78,17 +84,11 @@ class WhisperDecoder:
             max_initial_timestamp_index=50,
         )[0]
         tokens = result.sequences_ids[0]
-        times = [token for token in tokens if token >= tokenizer.timestamp_begin]
-        words = tuple(token for token in tokens if token < tokenizer.eot)
         return Decoded(
-            text=tokenizer.decode(words).strip(),
-            tokens=words,
+            segments=tuple(_segments(tokens, tokenizer)),
             mean_logprob=float(result.scores[0]) * len(tokens) / (len(tokens) + 1),
             no_speech=float(result.no_speech_prob),
             cut_short=len(tokens) >= max_tokens,
-            last_time_s=(
-                (times[-1] - tokenizer.timestamp_begin) * _SECONDS_PER_TIMESTAMP if times else 0.0
-            ),
         )
 
     def _features(self, audio: NDArray[np.float32], window_s: float) -> NDArray[np.float32]:
@@ -111,3 +111,16 @@ class WhisperDecoder:
                 language=language,
             )
         return self._tokenizers[language]
+
+
+def _segments(tokens: list[int], tokenizer: Tokenizer) -> Iterator[Segment]:
+    """Split at timestamps; the last segment may lack its closing one."""
+    start_s, words = 0.0, []
+    for token in [*tokens, tokenizer.timestamp_begin]:
+        if token < tokenizer.eot:
+            words.append(token)
+        elif token >= tokenizer.timestamp_begin:
+            if words:
+                yield Segment(start_s, tokenizer.decode(words).strip(), tuple(words))
+                words = []
+            start_s = (token - tokenizer.timestamp_begin) * _SECONDS_PER_TIMESTAMP

@@ -1,10 +1,12 @@
-"""Whether to believe what a pass of the model heard.
+"""Whether to believe what a pass of the model heard, and how much of it.
 
-In: a pass's evidence and where silero heard a voice.  Out: a reason for doubt, or none.  Pure.
+In: a pass's evidence and where silero heard a voice.  Out: the believable text, or a reason for
+doubt.  Pure.
 
 A window shorter than the 30 s of Whisper's training makes it fast, and now and then makes it
-loop, run on past the end, or stop early.  Each shows in the evidence; a doubted short pass is
-done again with the full window.  The bounds come from the tuning half of `bench/stt.py`.
+start over after the last word, loop, or mumble.  What starts after the voice has ended is cut
+off; the rest shows in the evidence, and a doubted short pass is done again with the full window.
+The bounds were chosen on the tuning half of `bench/stt.py`.
 """
 
 import zlib
@@ -16,10 +18,10 @@ from agent.stt.decoder import Decoded
 _MIN_MEAN_LOGPROB = -1.0
 _NO_SPEECH = 0.6
 _MAX_COMPRESSION = 2.4
-_MAX_WORDS_PER_S = 6.0
-"""Fast English is about 4.5 words a second, with the pauses left out."""
-_MAX_PAST_END_S = 0.5
-_MAX_UNHEARD_S = 1.0
+_LONG_ENOUGH_TO_COMPRESS = 40
+_MAX_TOKENS_PER_S = 8.0
+_SPARE_TOKENS = 6
+"""Fast English is about 6 tokens a second, with the pauses left out; a name spelled is more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +33,39 @@ class Voiced:
     total_s: float
 
 
-def doubt(heard: Decoded, voiced: Voiced, audio_s: float) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """The text of a pass as far as there was a voice to say it."""
+
+    text: str
+    doubt: str | None
     """Why a short pass should be done again, in a word for the metrics; None to believe it."""
-    words = heard.text.split()
-    if heard.cut_short:
-        return "endless"
-    if loop_at(heard.tokens, long=2, short=4) is not None:
-        return "loop"
-    if len(heard.text) > 40 and _compression(heard.text) > _MAX_COMPRESSION:
-        return "loop"
-    if not words:
+
+
+def judge(heard: Decoded, voiced: Voiced) -> Believed:
+    """Cut off what was said after the voice ended, and look for reasons to doubt the rest."""
+    kept = [segment for segment in heard.segments if segment.start_s < voiced.last_s]
+    text = " ".join(segment.text for segment in kept)
+    tokens = [token for segment in kept for token in segment.tokens]
+    running_on = heard.cut_short and len(kept) == len(heard.segments)
+    return Believed(text, _doubt(text, tokens, heard.mean_logprob, running_on, voiced))
+
+
+def _doubt(
+    text: str, tokens: list[int], mean_logprob: float, running_on: bool, voiced: Voiced
+) -> str | None:
+    if not text:
         return "nothing"
-    if len(words) > 3 + _MAX_WORDS_PER_S * voiced.total_s:
+    if running_on:
+        return "endless"
+    if loop_at(tokens, long=2, short=4) is not None:
+        return "loop"
+    if len(text) > _LONG_ENOUGH_TO_COMPRESS and _compression(text) > _MAX_COMPRESSION:
+        return "loop"
+    if len(tokens) > _SPARE_TOKENS + _MAX_TOKENS_PER_S * voiced.total_s:
         return "too_fast"
-    if heard.mean_logprob < _MIN_MEAN_LOGPROB:
+    if mean_logprob < _MIN_MEAN_LOGPROB:
         return "unsure"
-    if heard.last_time_s > audio_s + _MAX_PAST_END_S:
-        return "past_end"
-    if 0 < heard.last_time_s < voiced.last_s - _MAX_UNHEARD_S:
-        return "early_end"
     return None
 
 

@@ -137,14 +137,16 @@ class WhisperStt:
             heard = decoder.decode(
                 audio, language=language, window_s=short_s, max_tokens=limit, prompt=prompt
             )
-            why = guard.doubt(heard, voiced, audio_s)
-            if why is None:
+            believed = guard.judge(heard, voiced)
+            if believed.doubt is None:
                 self.counts["short"] += 1
-                return heard.text, "short"
-            self.counts[f"doubt_{why}"] += 1
+                return believed.text, "short"
+            self.counts[f"doubt_{believed.doubt}"] += 1
         self.counts["full"] += 1
         heard = decoder.decode(audio, language=language, prompt=prompt)
-        return ("" if guard.nothing_said(heard) else guard.unlooped(heard.text)), "full"
+        if guard.nothing_said(heard):
+            return "", "full"
+        return guard.unlooped(guard.judge(heard, voiced).text), "full"
 
 
 def _pieces(
