@@ -45,8 +45,8 @@ class App:
         self._offers_tools = config.llm.tools
         if self._offers_tools is None:
             self._offers_tools = bool(config.llm.base_url)  # the built-in model cannot use them
-        self._silero = Silero(weights.find(weights.SILERO))
-        self._stt = WhisperStt(config.stt, cache_dir)
+        self._silero = Silero(weights.find(weights.SILERO_VAD))
+        self._stt = WhisperStt(config.stt, cache_dir=cache_dir)
         self._turn_model = TurnModel()
         self._http = new_http_client(llm_base_url)
         self._chat = OpenAiChat(config.llm, llm_base_url, secrets.llm_api_key, self._http)

@@ -175,6 +175,8 @@ class Replier(FrameProcessor):
         reply, work = self._reply, self._work
         if reply is None:
             return
+        if work:
+            work.cancel()  # first: stopping playback wakes a producer that waits for room
         heard_s = self._services.playback.stop(reply.utterance)
         if work and not work.done():
             await self.cancel_task(work)
