@@ -43,7 +43,7 @@ class Chain:
         """First samples of a piece's chunks; a rest under half a chunk joins the one before."""
         cuts = [0]
         length = self._next_samples if self._sent_samples else self._first_samples
-        while samples - cuts[-1] >= length + self._next_samples // 2:
+        while samples - cuts[-1] >= length + max(1, self._next_samples // 2):
             cuts.append(cuts[-1] + length)
             length = self._next_samples
         return cuts

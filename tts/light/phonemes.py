@@ -67,10 +67,10 @@ def timed(
     return heard
 
 
-def guessed(text: str, clause: Span, end: float) -> list[Heard]:
-    """The written words of a clause spread over samples 0 to `end` by their length."""
+def guessed(text: str, clause: Span, start: float, end: float) -> list[Heard]:
+    """The written words of a clause spread over samples `start` to `end` by their length."""
     written = [Span(clause.start + w.start, clause.start + w.end) for w in words(clause.of(text))]
-    parts = spread(0, end, [_weight(span.of(text)) for span in written])
+    parts = spread(start, end, [_weight(span.of(text)) for span in written])
     return [Heard(span, *part) for span, part in zip(written, parts, strict=True)]
 
 

@@ -74,7 +74,7 @@ def speak(
         if rendered.edges is not None:
             heard = timed(text, clause, tokens, vocabulary, rendered.edges)
         else:
-            heard = guessed(text, clause, voiced_end)
+            heard = guessed(text, clause, cut, cut + voiced_end)
         marks = to_marks(
             heard,
             cut=cut,

@@ -28,7 +28,7 @@ def split(text: str, *, first_chars: int, max_chars: int) -> list[Span]:
     """
     spans: list[Span] = []
     for sentence in _pieces(text, Span(0, len(text)), _SENTENCE_END):
-        limit = max_chars if spans else first_chars
+        limit = max_chars if spans else min(first_chars, max_chars)
         if sentence.end - sentence.start > limit:
             spans.extend(_shorter(text, sentence, limit, max_chars))
         else:

@@ -1,0 +1,84 @@
+"""Every way into the service, behind one face, for the contract suite."""
+
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+from tests.tts.fake_engine import FakeEngine, builders
+from tts.client import TtsClient
+from tts.config import ServiceConfig
+from tts.servers.grpc import GrpcDoor
+from tts.service import SynthesisService
+from tts.types import SpeechChunk, SynthesisRequest, Voice
+
+
+class Door(Protocol):
+    service: SynthesisService
+    """What is behind the door, for tests that must see when a call has ended there."""
+
+    def stream(self, request: SynthesisRequest) -> AsyncGenerator[SpeechChunk]: ...
+    async def synthesize(self, request: SynthesisRequest) -> SpeechChunk: ...
+    async def voices(self) -> tuple[Voice, ...]: ...
+
+
+class InProcess:
+    """The service itself."""
+
+    def __init__(self, service: SynthesisService) -> None:
+        self.service = service
+        self.stream = service.stream
+        self.synthesize = service.synthesize
+
+    async def voices(self) -> tuple[Voice, ...]:
+        return self.service.voices
+
+
+class Remote:
+    """A client of the service."""
+
+    def __init__(self, service: SynthesisService, client: TtsClient) -> None:
+        self.service = service
+        self.stream = client.stream
+        self.synthesize = client.synthesize
+        self.voices = client.voices
+
+
+@asynccontextmanager
+async def running(engine: FakeEngine, config: ServiceConfig) -> AsyncIterator[SynthesisService]:
+    """A service that has started; the steps of its probe are forgotten."""
+    service = SynthesisService(config, builders(engine))
+    gate, engine.gate = engine.gate, None
+    fails_at, engine.fails_at = engine.fails_at, None
+    try:
+        await service.start()
+        engine.gate, engine.fails_at = gate, fails_at
+        engine.steps.clear()
+        yield service
+    finally:
+        if gate is not None:
+            gate.release(1000)
+        await service.stop()
+
+
+@asynccontextmanager
+async def in_process(engine: FakeEngine, config: ServiceConfig) -> AsyncIterator[Door]:
+    async with running(engine, config) as service:
+        yield InProcess(service)
+
+
+@asynccontextmanager
+async def over_grpc(engine: FakeEngine, config: ServiceConfig) -> AsyncIterator[Door]:
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"unix:{Path(folder) / 's'}"
+        async with running(engine, config) as service:
+            door = GrpcDoor(service, config.health)
+            await door.start(address)
+            await door.ready()
+            client = TtsClient(address)
+            try:
+                yield Remote(service, client)
+            finally:
+                await client.close()
+                await door.stop(0)

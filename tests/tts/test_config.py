@@ -1,0 +1,48 @@
+"""Configuration errors teach: key, value, what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from tts.config import ConfigError, ServiceConfig, load, parse
+
+
+def test_an_empty_file_is_the_defaults() -> None:
+    assert parse("") == ServiceConfig()
+
+
+def test_tables_are_read() -> None:
+    config = parse('engines = ["hibari"]\n[limits]\nmax_streams = 3\n')
+    assert config.engines == ("hibari",)
+    assert config.limits.max_streams == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[limits]\nmax_stream = 3", ["limits.max_stream", "did you mean 'max_streams'"]),
+        ("zzz = 1", ["zzz", "allowed: limits, chunks"]),
+        ("threads = 0", ["threads = 0", "greater than or equal to 1"]),
+        ('engines = ["festival"]', ["engines.0 = 'festival'", "'hibari' or 'kokoro'"]),
+        ("engines = []", ["engines", "at least 1"]),
+        ("threads =", ["not TOML"]),
+    ],
+)
+def test_a_bad_file_is_refused_with_key_value_and_what_is_allowed(
+    text: str, words: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    assert [word for word in words if word not in str(caught.value)] == []
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml: No such file"):
+        load(tmp_path / "none.toml")
+
+
+def test_a_binary_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"x\.toml"):
+        load(path)

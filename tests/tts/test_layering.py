@@ -1,0 +1,44 @@
+"""The TTS package stands alone: it imports nothing of ours but itself."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import tts
+
+ROOT = Path(tts.__file__).parent
+# The client is what other packages import: it must not drag an engine or a server in.
+CLIENT_SIDE = ["types.py", "errors.py", "config.py", "client.py", "servers/messages.py"]
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file imports, at any depth of its code."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names.add(node.module or "")
+    return names
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: path.name)
+def test_nothing_of_the_agent_or_the_transports_is_imported(path: Path) -> None:
+    roots = {name.split(".")[0] for name in imported(path)}
+    assert roots & {"agent", "transports", "bench", "pipecat", "aiortc"} == set()
+
+
+@pytest.mark.parametrize("name", CLIENT_SIDE)
+def test_the_client_side_imports_no_engine_and_no_server(name: str) -> None:
+    heavy = {"numpy", "onnxruntime", "hibari", "tts.service", "tts.servers.grpc"}
+    names = imported(ROOT / name)
+    assert names & heavy == set()
+    assert not [module for module in names if module.startswith(("tts.engine", "tts.light"))]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "audio").rglob("*.py")), ids=lambda p: p.name)
+def test_audio_arithmetic_knows_no_loop_and_no_model(path: Path) -> None:
+    roots = {name.split(".")[0] for name in imported(path)}
+    assert roots & {"asyncio", "grpc", "onnxruntime", "loguru"} == set()

@@ -1,0 +1,50 @@
+"""The table between our errors and gRPC statuses."""
+
+import grpc
+import pytest
+
+from tts import errors
+from tts.errors import TtsError
+from tts.servers.status import ERROR_CODE_KEY, STATUS_OF, from_status, to_status
+
+CLASSES = [errors.TtsError, *errors.TtsError.__subclasses__()]
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_every_error_comes_back_as_itself(cls: type[TtsError]) -> None:
+    status, message, trailing = to_status(cls("why"))
+    back = from_status(status, message, trailing)
+    assert (type(back), str(back)) == (cls, "why")
+
+
+def test_every_error_has_a_status_of_its_own() -> None:
+    assert set(STATUS_OF) == set(CLASSES)
+    assert len(set(STATUS_OF.values())) == len(CLASSES)
+
+
+def test_a_subclass_travels_as_its_base() -> None:
+    class Worse(errors.Overloaded):
+        pass
+
+    assert to_status(Worse("x"))[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+@pytest.mark.parametrize(
+    ("status", "cls"),
+    [
+        (grpc.StatusCode.INVALID_ARGUMENT, errors.BadRequest),
+        (grpc.StatusCode.NOT_FOUND, errors.VoiceNotFound),
+        (grpc.StatusCode.OUT_OF_RANGE, errors.TextTooLong),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, errors.Overloaded),
+        (grpc.StatusCode.UNAVAILABLE, errors.Unavailable),
+        (grpc.StatusCode.INTERNAL, errors.Unavailable),
+        (grpc.StatusCode.UNKNOWN, errors.Unavailable),
+        (grpc.StatusCode.CANCELLED, errors.Unavailable),
+        (grpc.StatusCode.UNIMPLEMENTED, errors.Unavailable),
+    ],
+)
+def test_a_status_without_our_code_is_read_by_the_table(
+    status: grpc.StatusCode, cls: type[TtsError]
+) -> None:
+    assert type(from_status(status, "", None)) is cls
+    assert type(from_status(status, "", ((ERROR_CODE_KEY, "no such code"),))) is cls
