@@ -99,8 +99,8 @@ CALLER_LABELS = ("user", "human", "customer", "caller", "用户", "客户", "ユ
 GESTURES = frozenset(
     "smiles smiling laughs laughing chuckles chuckling giggles giggling grins grinning nods "
     "nodding sighs sighing waves waving winks winking shrugs shrugging gasps gasping whispers "
-    "whispering pauses clears bows coughs yawns blushes blushing frowns claps clapping cheers hugs smirks "
-    "sobs sniffs hums gulps groans growls snorts squeals applause laughter beat".split()
+    "whispering pauses clears bows coughs yawns blushes blushing frowns claps clapping cheers hugs "
+    "smirks sobs sniffs hums gulps groans growls snorts squeals applause laughter beat".split()
 )
 # These are gestures between stars only: "(takes two days)" is not one.
 STARRED_GESTURES = GESTURES | frozenset(
