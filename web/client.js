@@ -384,11 +384,12 @@ class Page {
     this.lines.notice.clear();
     document.body.dataset.talk = "";
     if (!this.call?.live) {
-      this.goHome();
       if (problem) this.complain(problem);
-      else this.lines.status.clear();
+      this.lines.status.clear();
+      this.goHome();
       return;
     }
+    this.transcript.close();
     this.lines.ended.say(ENDED[reason] ?? "ended_closed");
     this.lines.status.say(ENDED[reason] ?? "ended_closed");
     this.show("ended");

@@ -86,6 +86,15 @@ export class Transcript {
     }
   }
 
+  /** The call is over: nothing more will be heard or spoken. */
+  close() {
+    this.partial?.entry.classList.remove("partial");
+    this.partial = null;
+    for (const [number, { spoken }] of this.utterances) {
+      if (spoken > 0) this.ended(number, spoken, false);
+    }
+  }
+
   utterance(number) {
     if (!this.utterances.has(number)) this.utterances.set(number, new Utterance());
     return this.utterances.get(number);

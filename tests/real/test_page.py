@@ -245,6 +245,19 @@ def test_the_end_of_a_call_says_why(call: Open, reason: str, shown: str) -> None
     expect(call.page.locator("#ended-reason")).to_have_text(shown)
 
 
+def test_a_call_that_ends_in_mid_sentence_shows_what_was_left_unspoken(call: Open) -> None:
+    call.daemon.tell(type="agent-text", utterance=1, text="Once upon a time.")
+    call.daemon.tell(type="agent-text", utterance=2, text="Never begun.")
+    call.daemon.tell(type="agent-progress", utterance=1, spoken_chars=9)
+    call.daemon.send("user-transcription", text="I have to", final=False)
+    expect(call.page.locator("#transcript li")).to_have_count(2)
+    call.page.click("#hang-up")
+    expect(call.page.locator("#transcript s")).to_have_text(["a time."])
+    expect(call.page.locator("#transcript .note")).to_have_count(0)
+    expect(call.page.locator(".partial")).to_have_count(0)
+    expect(call.page.locator(".speaking")).to_have_count(0)
+
+
 def test_a_channel_that_closes_without_a_word_ends_the_call(call: Open) -> None:
     call.daemon.close_channel()
     expect(call.page.locator("#ended-reason")).to_have_text("The server closed the call.")
