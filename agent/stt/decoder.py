@@ -27,6 +27,7 @@ class Segment:
 
     start_s: float
     text: str
+    """With the space that words begin with in languages that have spaces."""
     tokens: tuple[int, ...]
 
 
@@ -57,6 +58,16 @@ class WhisperDecoder:
         """Whether the model knows more than English."""
         return bool(self._whisper.model.is_multilingual)
 
+    def language_for(self, language: str) -> str:
+        """The language it listens for when asked for `language`.
+
+        English-only models know one; the smaller multilingual ones hear Cantonese as Chinese.
+        """
+        if not self.multilingual:
+            return "en"
+        known = self._whisper.hf_tokenizer.token_to_id(f"<|{language}|>") is not None
+        return "zh" if language == "yue" and not known else language
+
     def decode(
         self,
         audio: NDArray[np.float32],
@@ -66,7 +77,11 @@ class WhisperDecoder:
         max_tokens: int = _MOST_TOKENS,
         prompt: str = "",
     ) -> Decoded:
-        """Transcribe the audio, padded with silence to `window_s`."""
+        """Transcribe the audio, padded with silence to `window_s`.
+
+        `prompt` is text that the model takes to be what was said before.  Raises ValueError for a
+        language that Whisper has no name for.
+        """
         tokenizer = self._tokenizer(language)
         start = list(tokenizer.sot_sequence)
         if prompt:
@@ -121,6 +136,6 @@ def _segments(tokens: list[int], tokenizer: Tokenizer) -> Iterator[Segment]:
             words.append(token)
         elif token >= tokenizer.timestamp_begin:
             if words:
-                yield Segment(start_s, tokenizer.decode(words).strip(), tuple(words))
+                yield Segment(start_s, tokenizer.decode(words), tuple(words))
                 words = []
             start_s = (token - tokenizer.timestamp_begin) * _SECONDS_PER_TIMESTAMP

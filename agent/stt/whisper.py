@@ -7,7 +7,7 @@ from the event loop; the model runs on the lane's one thread.
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,29 +32,48 @@ _VOICE = 0.5
 """Silero's probability from which a window counts as voice."""
 _MIN_VOICED_S = 0.09
 """Three windows. With less voice than this nobody spoke, whatever the model would make of it."""
-_TOKENS_PER_S = 8
-_TOKENS_SPARE = 12
 _UNSPACED = ("zh", "ja", "yue")
 _CHINESE_PROMPT = "以下是普通话的句子。"
 """Makes the model write simplified characters with punctuation."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Loaded:
+class Models:
+    """What a recogniser needs in memory."""
+
     decoder: WhisperDecoder
     silero: Silero
+
+
+def load(config: SttConfig, cache_dir: Path) -> Models:
+    """Find and load the models; blocks for about a second.  Raises `WeightsMissing`."""
+    decoder = WhisperDecoder(
+        weights.whisper(config.model, cache_dir),
+        device=config.device,
+        compute_type=config.compute_type,
+        threads=config.threads,
+    )
+    if config.warm_up:
+        decoder.decode(np.zeros(SAMPLE_RATE_HZ, np.float32), language="en")
+    return Models(decoder, Silero(weights.find(weights.SILERO_VAD)))
 
 
 class WhisperStt:
     """`agent.stt.types.SpeechToText` with faster-whisper's model."""
 
-    def __init__(self, config: SttConfig, *, cache_dir: Path) -> None:
+    def __init__(
+        self,
+        config: SttConfig,
+        *,
+        cache_dir: Path,
+        load: Callable[[SttConfig, Path], Models] = load,
+    ) -> None:
         self._config = config
-        self._cache_dir = cache_dir
+        self._load = partial(load, config, cache_dir)
         # One model, one request at a time: two at once would take turns on the same cores. A
         # second waiting partial is refused: by the time it ran its call would want a newer one.
         self._lane = Lane("stt", threads=1, urgent_limit=64, patient_limit=1)
-        self._loaded: _Loaded | None = None
+        self._models: Models | None = None
         self.counts: Counter[str] = Counter()
         """Since the start: "short", "full", "no_voice", "busy", and "doubt_<why>" (see `guard`)."""
 
@@ -65,7 +84,7 @@ class WhisperStt:
 
     async def start(self) -> None:
         """Find and load the model, and run it once if `warm_up`. Raises `WeightsMissing`."""
-        self._loaded = await self._lane.run(self._load)
+        self._models = await self._lane.run(self._load)
 
     async def close(self) -> None:
         """Refuse new requests and wait for the one that runs."""
@@ -86,27 +105,14 @@ class WhisperStt:
         except (RuntimeError, ValueError, MemoryError) as error:
             raise SttFailed(f"{type(error).__name__}: {error}") from error
 
-    def _load(self) -> _Loaded:
-        loaded = _Loaded(
-            decoder=WhisperDecoder(
-                weights.whisper(self._config.model, self._cache_dir),
-                device=self._config.device,
-                compute_type=self._config.compute_type,
-                threads=self._config.threads,
-            ),
-            silero=Silero(weights.find(weights.SILERO_VAD)),
-        )
-        if self._config.warm_up:
-            loaded.decoder.decode(np.zeros(SAMPLE_RATE_HZ, np.float32), language="en")
-        return loaded
-
     def _transcribe(self, audio: NDArray[np.float32], language: str) -> Transcript:
-        if self._loaded is None:
+        if self._models is None:
             raise SttFailed("transcribe was called before start()")
         began = time.perf_counter()
+        wanted, language = language, self._models.decoder.language_for(language)
         texts: list[str] = []
         window = self._config.window
-        for piece, voice in _pieces(audio, self._loaded.silero.probabilities(audio)):
+        for piece, voice in _pieces(audio, self._models.silero.probabilities(audio)):
             voiced = _voiced(voice)
             if voiced is None:
                 self.counts["no_voice"] += 1
@@ -116,7 +122,7 @@ class WhisperStt:
             window = "full" if used == "full" else window
         text = ("" if language in _UNSPACED else " ").join(filter(None, texts))
         return Transcript(
-            text=chinese.simplified(text) if language == "zh" else text,
+            text=chinese.simplified(text) if wanted == "zh" else text,
             language=language,
             audio_s=len(audio) / SAMPLE_RATE_HZ,
             compute_s=time.perf_counter() - began,
@@ -127,15 +133,18 @@ class WhisperStt:
         self, audio: NDArray[np.float32], voiced: Voiced, language: str
     ) -> tuple[str, Literal["short", "full"]]:
         """Text of at most 30 s of audio, and the window that it came from."""
-        assert self._loaded is not None
-        decoder = self._loaded.decoder
+        assert self._models is not None
+        decoder = self._models.decoder
         audio_s = len(audio) / SAMPLE_RATE_HZ
         prompt = _CHINESE_PROMPT if language == "zh" else ""
         short_s = audio_s + SHORT_PAD_S
         if self._config.window == "short" and short_s < FULL_WINDOW_S:
-            limit = _TOKENS_SPARE + round(_TOKENS_PER_S * audio_s)
             heard = decoder.decode(
-                audio, language=language, window_s=short_s, max_tokens=limit, prompt=prompt
+                audio,
+                language=language,
+                window_s=short_s,
+                max_tokens=guard.most_tokens(audio_s),
+                prompt=prompt,
             )
             believed = guard.judge(heard, voiced)
             if believed.doubt is None:
