@@ -6,6 +6,7 @@ reads the environment or knows where the file is.  An object gets its own table 
 never the whole.  Reads files only while loading; callable from any thread.
 """
 
+import contextlib
 import ipaddress
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from agent.page import personas_dir
 from agent.tables import ConfigError, Problem, fit, read_toml, unknown
 
 CONFIG_FILE = "agent.toml"
@@ -210,7 +212,8 @@ class CallsConfig(Table):
     default_persona: str = "customer-service-en"
     """Persona of a call that names none."""
     personas_dir: Path = Path("personas")
-    """Folder of persona files, relative to the configuration file."""
+    """Folder of persona files, relative to the configuration file. Where it is not set and not
+    there, the personas that come with Parley."""
     log_dir: OptionalPath = Path("calls")
     """Folder of event logs (one JSON-lines file a call) and recordings, relative to the
     configuration file; "" keeps no logs."""
@@ -368,9 +371,13 @@ def _apply(override: str, data: dict[str, Any]) -> None:
 
 def _with_absolute_paths(config: Config, folder: Path) -> Config:
     calls, llm = config.calls, config.llm
+    personas = folder / calls.personas_dir
+    if "personas_dir" not in calls.model_fields_set and not personas.is_dir():
+        with contextlib.suppress(FileNotFoundError):
+            personas = personas_dir()
     calls = calls.model_copy(
         update={
-            "personas_dir": folder / calls.personas_dir,
+            "personas_dir": personas,
             "log_dir": folder / calls.log_dir if calls.log_dir else None,
         }
     )

@@ -92,13 +92,11 @@ def check_names(
     *,
     default: str,
     tools: Collection[str],
-    voices: Mapping[str, Collection[str]] | None,
     phrases: Collection[str],
 ) -> list[Problem]:
     """Return what personas refer to that does not exist.
 
-    `voices` maps voice ids to the languages they speak; None where the voices are a remote
-    service's and cannot be known without asking it.
+    Voices are the synthesis service's to know: see `voice_problem`.
     """
     problems = []
     if default not in personas:
@@ -113,19 +111,17 @@ def check_names(
             if phrase not in phrases:
                 message = unknown(phrase, "phrase", sorted(phrases))
                 problems.append(Problem(source, "phrases", message))
-        if voices is not None:
-            problems += _check_voice(persona, source, voices)
     return problems
 
 
-def _check_voice(
-    persona: Persona, source: str, voices: Mapping[str, Collection[str]]
-) -> list[Problem]:
+def voice_problem(persona: Persona, voices: Mapping[str, Collection[str]]) -> str | None:
+    """Say why a persona cannot speak with the voices there are; None when it can.
+
+    `voices` maps voice ids to the languages they speak.
+    """
     if persona.voice not in voices:
-        return [Problem(source, "voice", unknown(persona.voice, "voice", sorted(voices)))]
-    languages = voices[persona.voice]
-    if persona.language not in languages:
-        spoken = ", ".join(sorted(languages))
-        message = f'"{persona.voice}" does not speak "{persona.language}" (it speaks: {spoken})'
-        return [Problem(source, "voice", message)]
-    return []
+        return unknown(persona.voice, "voice", sorted(voices))
+    if persona.language not in voices[persona.voice]:
+        spoken = ", ".join(sorted(voices[persona.voice]))
+        return f'"{persona.voice}" does not speak "{persona.language}" (it speaks: {spoken})'
+    return None

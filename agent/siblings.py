@@ -77,6 +77,19 @@ class Siblings:
         texts = await asyncio.gather(*(self._get(index, path) for index in self._paths))
         return dict(zip(self._paths, texts, strict=True))
 
+    async def stalled(self) -> set[int]:
+        """Return the workers that are there and do not answer.
+
+        One that is starting or being restarted does not listen, and is not among them.
+        """
+        asked = {index: self._ask(index, "/healthz") for index in self._paths}
+        answers = await asyncio.gather(*asked.values(), return_exceptions=True)
+        return {
+            index
+            for index, answer in zip(asked, answers, strict=True)
+            if isinstance(answer, TimeoutError)
+        }
+
     async def close(self) -> None:
         """Close the connections."""
         for session in self._sessions.values():
@@ -84,14 +97,16 @@ class Siblings:
         self._sessions.clear()
 
     async def _get(self, worker: int, path: str) -> str | None:
-        timeout = aiohttp.ClientTimeout(total=ASK_TIMEOUT_S)
         try:
-            async with self._session(worker).get(
-                f"http://worker{path}", timeout=timeout
-            ) as response:
-                return await response.text() if response.status == 200 else None
+            return await self._ask(worker, path)
         except (aiohttp.ClientError, TimeoutError):
             return None
+
+    async def _ask(self, worker: int, path: str) -> str | None:
+        timeout = aiohttp.ClientTimeout(total=ASK_TIMEOUT_S)
+        session = self._session(worker)
+        async with session.get(f"http://worker{path}", timeout=timeout) as response:
+            return await response.text() if response.status == 200 else None
 
     def _session(self, worker: int) -> aiohttp.ClientSession:
         if worker not in self._sessions:

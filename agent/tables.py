@@ -119,10 +119,12 @@ def _describe_array(schema: Schema, root: Schema) -> str:
 
 
 def _describe_object(schema: Schema, root: Schema) -> str:
-    if "properties" in schema:
+    if schema.get("properties"):
         return "a table with " + ", ".join(schema["properties"])
-    values = describe(schema.get("additionalProperties", {}), root)
-    return f"a table, each value {values}"
+    extra = schema.get("additionalProperties")
+    if not isinstance(extra, Mapping):
+        return "a table"
+    return f"a table, each value {describe(extra, root)}"
 
 
 def _bounds(schema: Schema, unit: str = "") -> str:

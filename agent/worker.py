@@ -21,7 +21,7 @@ from loguru import logger
 
 from agent.config import Config, Secrets, WebRtcConfig, cache_dir, read_resolved, read_secrets
 from agent.http import Accept, Door, Peer
-from agent.lifeline import exit_with_parent
+from agent.lifeline import EXIT_FAILED, EXIT_UNUSABLE, exit_with_parent
 from agent.logs import set_up_logging
 from agent.memory import MemoryKeeper, freeze_startup
 from agent.metrics import Metrics
@@ -35,8 +35,6 @@ from agent.writer import FileWriter
 from transports.base import CallTransport
 from transports.webrtc import IceServer, WebRtcPeer, WebRtcSettings
 
-EXIT_FAILED = 1
-EXIT_UNUSABLE = 2
 READY_INTERVAL_S = 1.0
 HTTP_CLOSE_S = 1.0
 

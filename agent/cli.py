@@ -1,0 +1,176 @@
+"""The command `parley`: one function a subcommand, each importing only what it needs.
+
+In: arguments and the environment.  Out: an exit status: 0, 1 when something failed, 2 when the
+arguments or the configuration cannot be used.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agent.config import Config, Secrets
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand; see the module's docstring for the exit status."""
+    args = _parser().parse_args(argv)
+    try:
+        status: int = args.run(args)
+        return status
+    except BrokenPipeError:  # `parley check | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from agent.logs import set_up_logging
+    from agent.persona import load_personas
+    from agent.supervisor import serve
+    from agent.tables import ConfigError
+
+    set_up_logging(args.log_level)
+    try:
+        config, _ = _load(args)
+        load_personas(config.calls.personas_dir)
+        return serve(config, log_level=args.log_level, say=_say_ready)
+    except ConfigError as error:
+        return _refuse(error)
+
+
+def _say_ready(url: str) -> None:
+    print(f"\n  Parley is ready: {url}\n", flush=True)
+
+
+def _check(args: argparse.Namespace) -> int:
+    from agent.check import inspect
+    from agent.tables import ConfigError
+
+    try:
+        config, secrets = _load(args)
+    except ConfigError as error:
+        return _refuse(error)
+    report = inspect(config, secrets)
+    for subject, finding in report.findings:
+        print(f"{subject:<20} {finding}")
+    for problem in report.problems:
+        print(f"error: {problem}", file=sys.stderr)
+    return 1 if report.problems else 0
+
+
+def _talk(args: argparse.Namespace) -> int:
+    import asyncio
+
+    from agent.logs import set_up_logging
+    from agent.tables import ConfigError
+    from agent.talk import TalkFailed, check_out, read_wav, talk, talk_to_own_daemon
+
+    set_up_logging("WARNING")
+    try:
+        question = read_wav(args.wav)
+        check_out(args.out)
+        if args.url is not None:
+            token = os.environ.get("PARLEY_TOKEN") or None
+            conversation = talk(args.url, token, question, args.out, args.persona)
+        else:
+            config, secrets = _load(args)
+            conversation = talk_to_own_daemon(config, secrets, question, args.out, args.persona)
+        print(asyncio.run(conversation))
+    except ConfigError as error:
+        return _refuse(error)
+    except TalkFailed as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _config_docs(args: argparse.Namespace) -> int:
+    from agent.config_docs import PATH, render
+
+    text = render()
+    if args.write:
+        PATH.write_text(text, encoding="utf-8")
+    elif args.check:
+        if not PATH.exists() or PATH.read_text(encoding="utf-8") != text:
+            print(
+                f"error: {PATH.name} is not what the schema says; run: make docs", file=sys.stderr
+            )
+            return 1
+    else:
+        print(text, end="")
+    return 0
+
+
+def _version(args: argparse.Namespace) -> int:
+    print(f"parley {version('parley-voice')}")
+    return 0
+
+
+def _load(args: argparse.Namespace) -> "tuple[Config, Secrets]":
+    """Read the configuration and the secrets; raises `ConfigError`."""
+    from agent.config import config_path, load, read_secrets
+
+    config = load(config_path(args.config, os.environ), args.set)
+    return config, read_secrets(config, os.environ)
+
+
+def _refuse(error: Exception) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="parley", description="Spoken conversations in cloned voices, self-hosted."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    configured = argparse.ArgumentParser(add_help=False)
+    configured.add_argument("--config", type=Path, help="configuration file (./agent.toml)")
+    configured.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="TABLE.KEY=VALUE",
+        help="override a key of the file, for example stt.model=tiny.en; may be repeated",
+    )
+
+    serve = commands.add_parser("serve", parents=[configured], help="run the daemon")
+    serve.add_argument("--log-level", choices=LOG_LEVELS, default="INFO")
+    serve.set_defaults(run=_serve)
+
+    check = commands.add_parser(
+        "check", parents=[configured], help="load everything, open nothing, say what is what"
+    )
+    check.set_defaults(run=_check)
+
+    talk = commands.add_parser(
+        "talk", parents=[configured], help="hold a call with a recording in place of a person"
+    )
+    talk.add_argument("--wav", type=Path, required=True, help="what the caller says (PCM WAV)")
+    talk.add_argument("--out", type=Path, required=True, help="stereo recording to write")
+    talk.add_argument("--persona", help="id of the persona to call")
+    talk.add_argument(
+        "--url",
+        help="a running daemon, its token in PARLEY_TOKEN; without it one is started for the call",
+    )
+    talk.set_defaults(run=_talk)
+
+    docs = commands.add_parser("config-docs", help="print docs/configuration.md")
+    target = docs.add_mutually_exclusive_group()
+    target.add_argument("--write", action="store_true", help="write the file instead")
+    target.add_argument("--check", action="store_true", help="fail if the file is not current")
+    docs.set_defaults(run=_config_docs)
+
+    commands.add_parser("version", help="print the version").set_defaults(run=_version)
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
