@@ -1,0 +1,310 @@
+"""Real calls against a real daemon, timed on the caller's own recording.
+
+Each call goes over WebRTC on loopback: the agent greets at length and is interrupted; then the
+caller asks questions and waits for each answer; every third answer is interrupted as well.
+Questions are synthesised once with the daemon's own light voice.  Reported: voice-to-voice,
+yield, what of an interrupted reply the context believes was heard against what Whisper (base,
+full window) finds in the recording, each stage's share, CPU and memory.
+"""
+
+import argparse
+import asyncio
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import calls, report
+
+QUESTIONS = (
+    "What is the capital of France?",
+    "Can you tell me something about the weather?",
+    "How are you doing today?",
+    "What should I cook for dinner tonight?",
+    "Could you give me a tip for better sleep?",
+    "Who are you and what can you do?",
+)
+INTERRUPTION = "Sorry, let me stop you right there, I have a question."
+GREETING = (
+    "Hello and welcome, this is a rather long greeting that goes on for quite a while, so that "
+    "somebody can interrupt it. First I would like to tell you about our opening hours. We are "
+    "open on every day of the week, from early in the morning until late in the evening."
+)
+PERSONA = f"""
+name = "Bench"
+language = "en"
+voice = "heart"
+prompt = "You are a friendly assistant on the phone. Answer in one or two short sentences."
+greeting = "{GREETING}"
+"""
+TARGETS = {
+    "base": {"v2v_ms_p50": 900, "yield_ms_p95": 400, "heard_error_words_max": 1},
+    "fast": {"v2v_ms_p50": 700, "yield_ms_p95": 400, "heard_error_words_max": 1},
+}
+
+
+@dataclass
+class Findings:
+    """What all calls together showed."""
+
+    v2v_ms: list[float] = field(default_factory=list)
+    yield_ms: list[float] = field(default_factory=list)
+    after_notice_ms: list[float] = field(default_factory=list)
+    cut_offs: list[tuple[NDArray[np.int16], str]] = field(default_factory=list)
+    stages: dict[str, list[float]] = field(default_factory=dict)
+    unanswered: int = 0
+    misheard: int = 0
+    call_s: float = 0.0
+
+
+def main(argv: list[str]) -> dict[str, Any]:
+    """Run the bench; see `bench.__main__`."""
+    parser = argparse.ArgumentParser(prog="python -m bench conversation", description=__doc__)
+    parser.add_argument("--calls", type=int, default=12)
+    parser.add_argument("--questions", type=int, default=4, help="of each call")
+    parser.add_argument("--concurrent", type=int, default=1, help="calls at once")
+    parser.add_argument("--profile", choices=["base", "fast"], default="base")
+    parser.add_argument("--quick", action="store_true", help="one call with two questions")
+    args = parser.parse_args(argv)
+    if args.quick:
+        args.calls, args.questions = 1, 2
+    return asyncio.run(_bench(args))
+
+
+async def _bench(args: argparse.Namespace) -> dict[str, Any]:
+    from agent import weights  # noqa: F401  (fails early and clearly without the package)
+
+    found = Findings()
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "bench.toml").write_text(PERSONA, encoding="utf-8")
+        options = ["--set", f"calls.personas_dir={folder}", "--set", "calls.default_persona=bench"]
+        options += ["--set", f"calls.log_dir={folder}", "--set", "turns.idle_prompt_s=0"]
+        options += ["--set", f"server.max_calls={args.concurrent}"]
+        if args.profile == "fast":
+            options += ["--set", "stt.model=tiny.en"]
+        async with calls.daemon(*options) as daemon:
+            spoken = await _speech((*QUESTIONS, INTERRUPTION))
+            await _call(daemon.url, spoken, 1, 0, Findings())  # warm-up, not counted
+            cpu_s, rss_mb = daemon.cpu_s(), daemon.rss_mb("agent.worker")
+            gate = asyncio.Semaphore(args.concurrent)
+
+            async def one(number: int) -> None:
+                async with gate:
+                    await _call(daemon.url, spoken, args.questions, number, found)
+
+            async with asyncio.TaskGroup() as group:
+                for number in range(args.calls):
+                    group.create_task(one(number))
+            await asyncio.sleep(3.0)  # memory is given back a moment after a call
+            cpu_share = (daemon.cpu_s() - cpu_s) / found.call_s
+            growth_mb = daemon.rss_mb("agent.worker") - rss_mb
+            total_mb = daemon.rss_mb()
+    errors = await _heard_errors(found)
+    metrics = _metrics(found, errors, cpu_share, growth_mb, total_mb, args.calls)
+    report.table([*metrics.items()])
+    return report.result(
+        "conversation",
+        threads=2,
+        settings=vars(args) | {"playout_ms": 60, "stt": args.profile},
+        metrics=metrics,
+        targets=TARGETS[args.profile],
+    )
+
+
+def _metrics(
+    found: Findings,
+    errors: list[int],
+    cpu_share: float,
+    growth_mb: float,
+    total_mb: float,
+    count: int,
+) -> dict[str, Any]:
+    metrics: dict[str, Any] = {
+        "answers": len(found.v2v_ms),
+        "interruptions": len(found.yield_ms),
+        "unanswered": found.unanswered,
+        "misheard_turns": found.misheard,
+        **report.percentiles("v2v_ms", found.v2v_ms),
+        **report.percentiles("yield_ms", found.yield_ms),
+        **report.percentiles("audio_after_interruption_ms", found.after_notice_ms),
+        "heard_error_words_max": max(errors, default=None),
+        "heard_error_words_mean": round(float(np.mean(errors)), 2) if errors else None,
+        "cpu_core_share_per_call": round(cpu_share, 3),
+        "rss_growth_mb": round(growth_mb, 1),
+        "rss_growth_mb_20_calls": round(growth_mb * 20 / count, 1) if count >= 10 else None,
+        "rss_mb_all_processes": round(total_mb),
+    }
+    for stage, values in found.stages.items():
+        metrics[f"{stage}_p50"] = round(float(np.median(values)))
+    return metrics
+
+
+async def _speech(texts: tuple[str, ...]) -> dict[str, NDArray[np.int16]]:
+    """The texts as 16 kHz speech."""
+    import soxr
+    from hibari import Hibari
+
+    def render() -> dict[str, NDArray[np.int16]]:
+        voice = Hibari()
+        spoken = {}
+        for text in texts:
+            audio = soxr.resample(np.asarray(voice(text), np.float32), 24_000, calls.RATE_HZ)
+            loud = audio * (0.5 / max(1e-6, float(np.abs(audio).max())))
+            spoken[text] = (loud * 32767).astype(np.int16)
+        return spoken
+
+    return await asyncio.to_thread(render)
+
+
+async def _call(
+    url: str, spoken: dict[str, NDArray[np.int16]], questions: int, number: int, found: Findings
+) -> None:
+    from transports.caller import Caller
+
+    caller = await Caller.dial(url)
+    asked: list[tuple[float, float, str]] = []
+    cuts: list[tuple[float, float]] = []
+    try:
+        await caller.wait_for_voice(0.0)
+        await asyncio.sleep(1.5 + 0.37 * (number % 7))
+        cuts.append(await _interrupt(caller, spoken[INTERRUPTION]))
+        for index in range(questions):
+            text = QUESTIONS[(number + index) % len(QUESTIONS)]
+            speech = await caller.say(spoken[text])
+            try:
+                async with asyncio.timeout(15):
+                    await caller.wait_for_voice(speech.end_s + 0.1)
+            except TimeoutError:
+                found.unanswered += 1
+                continue
+            asked.append((speech.start_s, speech.end_s, text))
+            if index % 3 == 2:
+                await asyncio.sleep(0.6)
+                cuts.append(await _interrupt(caller, spoken[INTERRUPTION]))
+            else:
+                await caller.wait_for_quiet(1.2)
+        recording = caller.recording(calls.RATE_HZ)
+        found.call_s += len(recording) / calls.RATE_HZ
+        _read_off(recording, asked, cuts, list(caller.messages), found)
+    finally:
+        await caller.hang_up()
+
+
+async def _interrupt(caller: Any, pcm: NDArray[np.int16]) -> tuple[float, float]:
+    """Cut in, and wait out the answer to the interruption; returns when it was said."""
+    speech = await caller.say(pcm)
+    try:
+        async with asyncio.timeout(15):
+            await caller.wait_for_voice(speech.end_s + 0.1)
+    except TimeoutError:
+        pass
+    await caller.wait_for_quiet(1.2)
+    return speech.start_s, speech.end_s
+
+
+def _read_off(
+    recording: NDArray[np.int16],
+    asked: list[tuple[float, float, str]],
+    cuts: list[tuple[float, float]],
+    messages: list[Any],
+    found: Findings,
+) -> None:
+    left, right = recording[:, 0], recording[:, 1]
+    length_s = len(recording) / calls.RATE_HZ
+    for start_s, end_s, text in asked:
+        mouth_shut_s = calls.last_voice_s(left, start_s, end_s)
+        answer_s = calls.first_voice_s(right, end_s, length_s)
+        if mouth_shut_s and answer_s:
+            found.v2v_ms.append((answer_s - mouth_shut_s) * 1000)
+        heard = _transcript(messages, start_s, end_s + 4)
+        if calls.word_distance(calls.words(heard), calls.words(text)) > 1:
+            found.misheard += 1
+    for start_s, end_s in cuts:
+        _read_off_cut(left, right, start_s, end_s, messages, found)
+    for message in messages:
+        data = _note(message, "turn-latency")
+        for stage, value in (data or {}).get("stages", {}).items():
+            found.stages.setdefault(f"stage_{stage}", []).append(value)
+
+
+def _read_off_cut(
+    left: NDArray[np.int16],
+    right: NDArray[np.int16],
+    start_s: float,
+    end_s: float,
+    messages: list[Any],
+    found: Findings,
+) -> None:
+    """Yield: from the barge-in's first sound to the old reply's last, up to the next reply."""
+    began_s = calls.first_voice_s(left, start_s, end_s)
+    notices = [
+        (m.at_s, data)
+        for m in messages
+        if (data := _note(m, "agent-ended")) and data["interrupted"] and start_s < m.at_s < end_s
+    ]
+    if began_s is None or not notices:
+        return
+    notice_s, data = notices[0]
+    silent_s = calls.last_voice_s(right, began_s, end_s) or began_s
+    found.yield_ms.append(max(0.0, (silent_s - began_s) * 1000))
+    found.after_notice_ms.append(max(0.0, (silent_s - notice_s) * 1000))
+    said = "".join(
+        text["text"]
+        for m in messages
+        if (text := _note(m, "agent-text")) and text["utterance"] == data["utterance"]
+    )
+    reply_from_s = _reply_began_s(messages, data["utterance"])
+    old = right[int(reply_from_s * calls.RATE_HZ) : int(silent_s * calls.RATE_HZ)]
+    found.cut_offs.append((old, said[: data["spoken_chars"]]))
+
+
+def _reply_began_s(messages: list[Any], utterance: int) -> float:
+    times = [
+        m.at_s
+        for m in messages
+        if (text := _note(m, "agent-text")) and text["utterance"] == utterance
+    ]
+    return min(times)
+
+
+def _note(message: Any, kind: str) -> dict[str, Any] | None:
+    content = message.content
+    if content.get("type") != "server-message" or content["data"].get("type") != kind:
+        return None
+    return dict(content["data"])
+
+
+def _transcript(messages: list[Any], from_s: float, to_s: float) -> str:
+    texts = [
+        m.content["data"]["text"]
+        for m in messages
+        if m.content.get("type") == "user-transcription"
+        and m.content["data"].get("final")
+        and from_s < m.at_s < to_s
+    ]
+    return " ".join(texts)
+
+
+async def _heard_errors(found: Findings) -> list[int]:
+    """Words by which the context's heard text and the recording's transcript differ in length.
+
+    Compared against the best-fitting prefix of what the agent meant to say, so that a misread
+    word of the recogniser does not count, only where the reply broke off.
+    """
+    import os
+
+    from agent.config import SttConfig, cache_dir
+    from agent.stt.whisper import WhisperStt
+
+    stt = WhisperStt(SttConfig(window="full"), cache_dir=cache_dir(os.environ))
+    await stt.start()
+    errors = []
+    for audio, believed in found.cut_offs:
+        float_audio = audio.astype(np.float32) / 32768
+        transcript = await stt.transcribe(float_audio, language="en", final=True)
+        errors.append(abs(len(calls.words(transcript.text)) - len(calls.words(believed))))
+    await stt.close()
+    return errors
