@@ -16,7 +16,7 @@ from pathlib import Path
 from loguru import logger
 
 from tts import light
-from tts.config import ServiceConfig, load
+from tts.config import ConfigError, ServiceConfig, checked, load
 from tts.errors import TtsError
 from tts.servers.grpc import GrpcDoor
 from tts.service import SynthesisService
@@ -32,8 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = load(args.config) if args.config else ServiceConfig()
         if args.threads is not None:
-            config = ServiceConfig.model_validate({**config.model_dump(), "threads": args.threads})
-    except ValueError as error:
+            config = checked({**config.model_dump(), "threads": args.threads})
+    except ConfigError as error:
         logger.bind(error=str(error)).error("configuration refused")
         return 2
     try:

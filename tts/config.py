@@ -6,6 +6,7 @@ the file is.  An object gets its own table (`LimitsConfig`), never the whole.
 
 import difflib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -85,9 +86,15 @@ def load(path: Path) -> ServiceConfig:
 def parse(text: str) -> ServiceConfig:
     """Read TOML text.  Raises `ConfigError`."""
     try:
-        return ServiceConfig.model_validate(tomllib.loads(text))
+        return checked(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not TOML: {error}") from error
+
+
+def checked(values: Mapping[str, object]) -> ServiceConfig:
+    """Check plain values.  Raises `ConfigError`."""
+    try:
+        return ServiceConfig.model_validate(values)
     except ValidationError as error:
         raise ConfigError("; ".join(_explain(error))) from error
 

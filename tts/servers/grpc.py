@@ -6,6 +6,7 @@ and nothing more.  On the event loop's thread.
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -82,10 +83,14 @@ class GrpcDoor:
         Raises `OSError` when the address cannot be had.
         """
         await self._set_health(False)
+        # A Unix socket has no password: only the owner of the process may connect.
+        mask = os.umask(0o077)
         try:
             port = self._server.add_insecure_port(address)
         except RuntimeError as error:
             raise OSError(f"cannot listen on {address}: {error}") from error
+        finally:
+            os.umask(mask)
         await self._server.start()
         logger.bind(address=address, port=port).info("listening")
         return int(port)
