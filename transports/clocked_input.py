@@ -21,6 +21,9 @@ LINE_HZ = 48_000
 OUTPUT_HZ = 16_000
 CHUNK_SAMPLES = 320  # 20 ms at 16 kHz
 ABSENT_AFTER_S = 0.1
+# Of the time between two ticks no more than this counts as absence: if the tick itself was late,
+# the packets wait in the socket and will come before the next one.
+MAX_TICK_S = 0.04
 # Made-up silence stays this far behind the clock, so that a packet that comes back in time still
 # finds its place free.
 SILENCE_LAG_S = 0.02
@@ -58,6 +61,8 @@ class ClockedInput:
         self._pending = np.zeros(0, np.int16)
         self._given_samples = 0  # 48 kHz samples since `start`
         self._anchor: tuple[float, int] | None = None  # time and samples given by then
+        self._absent_s = 0.0
+        self._ticked_s = 0.0
         self._late_since: float | None = None
 
     @property
@@ -69,6 +74,7 @@ class ClockedInput:
         """Let the caller's clock run from here.  Idempotent."""
         if self._anchor is None:
             self._anchor = (now_s, 0)
+            self._ticked_s = now_s
 
     def packet(self, packet: Packet, now_s: float) -> list[bytes]:
         """Take a packet; return the chunks that are complete."""
@@ -80,9 +86,12 @@ class ClockedInput:
         if self._anchor is None:
             return []
         then_s, given = self._anchor
-        if now_s - then_s <= ABSENT_AFTER_S:
+        self._absent_s += min(now_s - max(then_s, self._ticked_s), MAX_TICK_S)
+        self._ticked_s = now_s
+        if self._absent_s <= ABSENT_AFTER_S:
             return []
-        chunks = self._give(self._placed(self.jitter.flush(), now_s), now_s)
+        # What still waits for a hole came before the absence, so it does not end it.
+        chunks = self._chunks(self._placed(self.jitter.flush(), now_s))
         due = given + round((now_s - then_s - SILENCE_LAG_S) * LINE_HZ)
         if due > self._given_samples:
             chunks += self._chunks(self.concealer.fill(due - self._given_samples))
@@ -93,6 +102,7 @@ class ClockedInput:
             return []
         chunks = self._chunks(pcm)
         self._anchor = (now_s, self._given_samples)
+        self._absent_s = 0.0
         return chunks
 
     def _placed(self, ready: list[Ordered], now_s: float) -> Pcm:
@@ -106,7 +116,7 @@ class ClockedInput:
             return np.zeros(0, np.int16)
         timestamp = ordered.packet.timestamp
         offset = self.concealer.offset(timestamp)
-        behind = -offset >= len(pcm) and offset < 0
+        behind = -offset >= len(pcm) > 0
         if not behind:
             self._late_since = None
         elif self._late_since is None:

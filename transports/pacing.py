@@ -142,10 +142,10 @@ class Playback:
         """Return when less than the bound of what was produced of an utterance is still unsent.
 
         `produced_s` is the producer's own count: audio may still be on its way here.  Returns at
-        once for an utterance that was stopped.  Cancelling loses nothing.
+        once for an utterance that was stopped, or when the line is down.  Cancelling loses nothing.
         """
         produced_samples = round(produced_s * RATE_HZ)
-        while True:
+        while not self._closed:
             entry = self._utterances.get(utterance)
             sent_samples = entry.sent_samples if entry else 0
             if (entry and entry.over) or produced_samples - sent_samples < self._room_samples:
