@@ -99,7 +99,7 @@ class Replier(FrameProcessor):
 
     async def cleanup(self) -> None:
         """End the reply under way and everything beside it."""
-        await super().cleanup()
+        await super().cleanup()  # type: ignore[no-untyped-call]
         await self._leave()
         if self._summary and not self._summary.done():
             await self.cancel_task(self._summary)

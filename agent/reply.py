@@ -183,7 +183,7 @@ class Reply:
         text, calls = "", list[ToolCall]()
         await self.emit(LLMFullResponseStartFrame())
         events = self.services.chat.stream(messages, tools=self.services.tools.specs)
-        async with aclosing(events) as stream:  # type: ignore[type-var]
+        async with aclosing(events) as stream:
             async for event in stream:
                 match event:
                     case TextDelta() if speech.over:

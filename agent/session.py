@@ -8,6 +8,8 @@ knows nothing of HTTP or of other calls.  Runs on the event loop's thread.
 import asyncio
 from dataclasses import dataclass
 
+from pipecat.frames.frames import Frame
+
 from agent.config import TurnsConfig
 from agent.context import Conversation
 from agent.events import EventLog
@@ -112,13 +114,12 @@ class Session:
 
     async def _until_over(self, pipeline: asyncio.Task[None]) -> str:
         line = asyncio.create_task(self._transport.wait_closed(), name="line")
+        ends: list[asyncio.Future[str] | asyncio.Task[None]] = [line, self._hung_up, pipeline]
         try:
-            done, _ = await asyncio.wait(
-                {line, pipeline, self._hung_up}, return_when=asyncio.FIRST_COMPLETED
-            )
-            if line in done:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if line.done():
                 return line.result()
-            if self._hung_up in done:
+            if self._hung_up.done():
                 return self._hung_up.result()
             pipeline.result()
             return "pipeline ended"
@@ -135,5 +136,5 @@ class Session:
     async def _on_client_ready(self) -> None:
         self._client_ready.set()
 
-    async def _send(self, frame: object) -> None:
-        await self._replier.push_frame(frame)  # type: ignore[arg-type]
+    async def _send(self, frame: Frame) -> None:
+        await self._replier.push_frame(frame)

@@ -33,12 +33,12 @@ class Daemon:
 
     def cpu_s(self) -> float:
         """CPU time of all its processes so far."""
-        return sum(p.cpu_times().user + p.cpu_times().system for p in self._all())
+        return sum(float(p.cpu_times().user + p.cpu_times().system) for p in self._all())
 
     def rss_mb(self, command: str = "") -> float:
         """Resident memory of its processes whose command line contains `command`."""
         found = [p for p in self._all() if command in " ".join(p.cmdline())]
-        return sum(p.memory_info().rss for p in found) / 1e6
+        return sum(float(p.memory_info().rss) for p in found) / 1e6
 
 
 @asynccontextmanager

@@ -262,12 +262,11 @@ def _read_off_cut(
 
 
 def _reply_began_s(messages: list[Any], utterance: int) -> float:
-    times = [
-        m.at_s
+    return min(
+        float(m.at_s)
         for m in messages
         if (text := _note(m, "agent-text")) and text["utterance"] == utterance
-    ]
-    return min(times)
+    )
 
 
 def _note(message: Any, kind: str) -> dict[str, Any] | None:
@@ -303,7 +302,7 @@ async def _heard_errors(found: Findings) -> list[int]:
     await stt.start()
     errors = []
     for audio, believed in found.cut_offs:
-        float_audio = audio.astype(np.float32) / 32768
+        float_audio = audio.astype(np.float32) / np.float32(32768)
         transcript = await stt.transcribe(float_audio, language="en", final=True)
         errors.append(abs(len(calls.words(transcript.text)) - len(calls.words(believed))))
     await stt.close()

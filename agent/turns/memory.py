@@ -39,7 +39,7 @@ class AudioMemory:
         first = min(max(int(from_s * SAMPLE_RATE_HZ), oldest), self._total)
         last = min(max(int(to_s * SAMPLE_RATE_HZ), first), self._total)
         index = np.arange(first, last) % len(self._ring)
-        return self._ring[index].astype(np.float32) / 32768
+        return self._ring[index].astype(np.float32) / np.float32(32768)
 
 
 def quietest_s(audio: NDArray[np.float32], window_s: float = 0.06) -> float:

@@ -129,7 +129,7 @@ class Ears(FrameProcessor):
 
     async def cleanup(self) -> None:
         """End what is still being transcribed."""
-        await super().cleanup()
+        await super().cleanup()  # type: ignore[no-untyped-call]
         own = [task for task in (self._consumer, self._partial) if task]
         for task in (*own, *self._judging, *self._prefixes):
             if not task.done():
@@ -177,7 +177,7 @@ class Ears(FrameProcessor):
             case Interrupt(speech_s):
                 self._log.event("interrupt", speech_s=round(speech_s, 3))
                 self._counts.barge_in()
-                await self.broadcast_interruption()
+                await self.broadcast_interruption()  # type: ignore[no-untyped-call]
             case EndTurn():
                 await self._end_turn(action)
             case DropTurn(reason, interrupted):
