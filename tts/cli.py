@@ -37,15 +37,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         logger.bind(error=str(error)).error("configuration refused")
         return 2
     try:
-        asyncio.run(serve(config, args.address, exit_with_parent=args.exit_with_parent))
+        asyncio.run(serve(config, args.address, parent=args.exit_with_parent))
     except (TtsError, OSError) as error:
         logger.bind(error=str(error)).error("cannot serve")
         return 1
     return 0
 
 
-async def serve(config: ServiceConfig, address: str, *, exit_with_parent: bool) -> None:
-    """Serve until SIGTERM or SIGINT, or the parent's end; then drain.
+async def serve(config: ServiceConfig, address: str, *, parent: int | None) -> None:
+    """Serve until SIGTERM or SIGINT, or the end of the process `parent`, ours; then drain.
 
     Raises `OSError` for an address it cannot have and `EngineFailed` when no voice works.
     """
@@ -53,9 +53,9 @@ async def serve(config: ServiceConfig, address: str, *, exit_with_parent: bool) 
     service = SynthesisService(config, light.builders(config))
     door = GrpcDoor(service, config.health)
     with _stopping_on_signals(stop):
-        guard = (
-            asyncio.create_task(_parent_gone(stop), name="tts-parent") if exit_with_parent else None
-        )
+        guard = None
+        if parent is not None:
+            guard = asyncio.create_task(_parent_gone(parent, stop), name="tts-parent")
         try:
             await door.start(address)
             await service.start()
@@ -84,9 +84,8 @@ def _stopping_on_signals(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-async def _parent_gone(stop: asyncio.Event) -> None:
-    """Set `stop` once this process has another parent than it began with."""
-    parent = os.getppid()
+async def _parent_gone(parent: int, stop: asyncio.Event) -> None:
+    """Set `stop` once this process has another parent."""
     while os.getppid() == parent:  # noqa: ASYNC110 - the kernel sets no event for this
         await asyncio.sleep(PARENT_POLL_S)
     logger.bind(parent=parent).warning("parent is gone")
@@ -101,7 +100,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--config", type=Path, help="TOML file; see tts/config.py")
     command.add_argument("--threads", type=int, help="CPU threads of each engine's model")
     command.add_argument(
-        "--exit-with-parent", action="store_true", help="drain when the parent process ends"
+        "--exit-with-parent",
+        type=int,
+        nargs="?",
+        const=os.getppid(),
+        metavar="PID",
+        help="drain when the parent process ends; its PID leaves no gap while this one starts",
     )
     command.add_argument(
         "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"]

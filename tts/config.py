@@ -53,8 +53,8 @@ class ChunksConfig(Table):
 class HealthConfig(Table):
     """When the service calls itself healthy."""
 
-    probe_interval_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
-    """Without a request that worked for this long, the service speaks a short text to itself."""
+    probe_interval_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    """An engine that spoke nothing for this long is made to speak a short text to nobody."""
     probe_timeout_s: Annotated[float, Field(gt=0, le=600)] = 20.0
     """A probe that takes longer has failed."""
 
@@ -67,8 +67,8 @@ class ServiceConfig(Table):
     health: HealthConfig = HealthConfig()
     engines: Annotated[tuple[EngineName, ...], Field(min_length=1)] = ("hibari", "kokoro")
     """Engines to load. One whose package is not installed is left out, with a line in the log."""
-    threads: Annotated[int, Field(ge=1, le=64)] = 1
-    """CPU threads of each engine's model."""
+    threads: Annotated[int, Field(ge=1, le=64)] = 2
+    """CPU threads of each engine's model; hibari needs no more than one."""
     drain_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
     """After SIGTERM, how long running streams may take to end by themselves."""
 

@@ -6,7 +6,7 @@ All methods are called from the event loop's thread.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
@@ -45,12 +45,13 @@ class SynthesisService:
             for name, build in builders.items()
         ]
         self._workers: dict[str, EngineWorker] = {}
-        self._last_success_s: float | None = None
+        # When each engine last gave audio, on the monotonic clock.
+        self._worked_s: dict[EngineWorker, float] = {}
 
     @property
     def voices(self) -> tuple[Voice, ...]:
         """The voices that can speak now."""
-        return tuple(v for worker in _unique(self._workers.values()) for v in worker.voices)
+        return tuple(v for worker in self._engines() for v in worker.voices)
 
     @property
     def streams(self) -> int:
@@ -87,30 +88,18 @@ class SynthesisService:
         for worker in self._candidates:
             await worker.stop()
 
-    async def probe(self) -> None:
-        """Let every engine speak a short text.  Raises a `TtsError` when one cannot.
+    async def probe(self, idle_s: float = 0.0) -> None:
+        """Let every engine that gave no audio for `idle_s` speak a short text.
 
-        Cancelling loses nothing.
+        Raises a `TtsError` when one cannot.  Cancelling loses nothing.
         """
-        for worker in _unique(self._workers.values()):
-            voice = worker.voices[0]
-            language = voice.languages[0]
-            text = _PROBE_TEXT.get(language, _PROBE_TEXT["en"])
-            try:
-                async with (
-                    asyncio.timeout(self._config.health.probe_timeout_s),
-                    aclosing(self._speak(SynthesisRequest(text, voice.id, language))) as chunks,
-                ):
-                    async for _ in chunks:
-                        pass
-            except TimeoutError as error:
-                raise Unavailable(f"engine {worker.name} did not answer in time") from error
+        for worker in self._engines():
+            if self._idle_s(worker) >= idle_s:
+                await self._probe(worker)
 
     def idle_s(self) -> float:
-        """Seconds since a request or a probe last worked; infinite before the first."""
-        if self._last_success_s is None:
-            return float("inf")
-        return time.monotonic() - self._last_success_s
+        """Seconds since the engine that rests longest gave audio; infinite before its first."""
+        return max(self._idle_s(worker) for worker in self._engines())
 
     async def stream(self, request: SynthesisRequest) -> AsyncGenerator[SpeechChunk]:
         """Speak a request.  Closing the iterator or cancelling drops the rest of the work.
@@ -156,9 +145,29 @@ class SynthesisService:
             worker.speak(replace(request, text=clean_text(request.text)))
         ) as pieces:
             async for piece in pieces:
+                self._worked_s[worker] = time.monotonic()
                 for chunk in chain.feed(piece):
                     yield chunk
-        self._last_success_s = time.monotonic()
+
+    async def _probe(self, worker: EngineWorker) -> None:
+        voice = worker.voices[0]
+        language = voice.languages[0]
+        text = _PROBE_TEXT.get(language, _PROBE_TEXT["en"])
+        try:
+            async with (
+                asyncio.timeout(self._config.health.probe_timeout_s),
+                aclosing(self._speak(SynthesisRequest(text, voice.id, language))) as chunks,
+            ):
+                async for _ in chunks:
+                    pass
+        except TimeoutError as error:
+            raise Unavailable(f"engine {worker.name} did not answer in time") from error
+
+    def _engines(self) -> list[EngineWorker]:
+        return list(dict.fromkeys(self._workers.values()))
+
+    def _idle_s(self, worker: EngineWorker) -> float:
+        return time.monotonic() - self._worked_s.get(worker, float("-inf"))
 
     def _voice(self, voice_id: str) -> Voice:
         return next(voice for voice in self.voices if voice.id == voice_id)
@@ -231,10 +240,6 @@ def whole(chunks: Sequence[SpeechChunk]) -> SpeechChunk:
         marks=tuple(mark for chunk in chunks for mark in chunk.marks),
         is_final=True,
     )
-
-
-def _unique(workers: Iterable[EngineWorker]) -> list[EngineWorker]:
-    return list(dict.fromkeys(workers))
 
 
 def _short(value: str) -> str:

@@ -69,14 +69,16 @@ async def in_process(engine: FakeEngine, config: ServiceConfig) -> AsyncIterator
 
 
 @asynccontextmanager
-async def over_grpc(engine: FakeEngine, config: ServiceConfig) -> AsyncIterator[Door]:
+async def over_grpc(
+    engine: FakeEngine, config: ServiceConfig, *, first_chunk_timeout_s: float = 10.0
+) -> AsyncIterator[Door]:
     with tempfile.TemporaryDirectory() as folder:
         address = f"unix:{Path(folder) / 's'}"
         async with running(engine, config) as service:
             door = GrpcDoor(service, config.health)
             await door.start(address)
             await door.ready()
-            client = TtsClient(address)
+            client = TtsClient(address, first_chunk_timeout_s=first_chunk_timeout_s)
             try:
                 yield Remote(service, client)
             finally:

@@ -11,6 +11,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from loguru import logger
+
 from tts.engine.types import Engine, Piece
 from tts.errors import EngineFailed, TtsError
 from tts.types import SynthesisRequest, Voice
@@ -205,8 +207,13 @@ class Speech:
         """Close the engine's iterator."""
         close = getattr(self._steps, "close", None)
         self._steps = None
-        if close is not None:
+        if close is None:
+            return
+        try:
             close()
+        except Exception as error:
+            # The request is over either way, and the thread serves the others.
+            logger.bind(error=f"{type(error).__name__}: {error}").warning("engine failed to stop")
 
     def deliver(self, item: Piece | TtsError) -> None:
         """Hand an item to the reader."""

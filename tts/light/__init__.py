@@ -22,7 +22,8 @@ def _bound(build: Callable[[int], Engine], threads: int) -> Callable[[], Engine]
 def _hibari(threads: int) -> Engine:
     from tts.light.hibari import HibariEngine
 
-    return HibariEngine(threads=threads)
+    # So small a model gains nothing from a second thread.
+    return HibariEngine(threads=1)
 
 
 def _kokoro(threads: int) -> Engine:

@@ -114,10 +114,8 @@ class GrpcDoor:
         interval_s = self._config.probe_interval_s
         while True:
             await asyncio.sleep(max(interval_s - self._service.idle_s(), interval_s / 10))
-            if self._service.idle_s() < interval_s:
-                continue
             try:
-                await self._service.probe()
+                await self._service.probe(idle_s=interval_s)
             except TtsError as error:
                 logger.bind(code=error.code, error=str(error)).error("health probe failed")
                 await self._set_health(False)
