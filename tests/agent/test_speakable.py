@@ -1,7 +1,7 @@
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agent.speakable import SpeakableStream, speakable
+from agent.speakable import SpeakableStream
 
 MARKUP = [
     *"*_`~<>[]()!#|-+&@:;.,?%$€ \n'\"0159/=x",
