@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from transports import aiortc_compat
 from transports.codecs import OPUS_FRAME_SAMPLES, OPUS_HZ, OpusDecoder, OpusEncoder, StreamResampler
 from transports.concealment import Concealer
+from transports.data_channel import Outbox
 from transports.impairment import ImpairedPath, Impairment
 from transports.jitter_buffer import JitterBuffer, Packet
 
@@ -228,7 +229,13 @@ class Caller:
         if self.path is not None:
             aiortc_compat.tap_outgoing_rtp(self._audio.sender, self.path.relay)
         self._channel = self._pc.createDataChannel("parley", ordered=True)
-        self._channel.on("open", self._greet)
+        self._outbox = Outbox()
+        about = {"library": "parley-caller"}
+        self._outbox.put(_rtvi("client-ready", {"version": RTVI_VERSION, "about": about}))
+        delay = {"t": "playout-delay", "d": {"delay_ms": playout_ms}}
+        self._outbox.put(_rtvi("client-message", delay))
+        self._channel.on("open", self._channel_opened)
+        self._channel.on("close", self._outbox.close)
         self._channel.on("message", self._message_received)
         self._pc.on("connectionstatechange", self._state_changed)
 
@@ -334,10 +341,12 @@ class Caller:
             await self._next_tick()
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send a message on the data channel.  Raises `ConnectionError` if it is not open."""
-        if self._channel.readyState != "open":
-            raise ConnectionError("the data channel is not open")
-        self._channel.send(json.dumps(message))
+        """Send a message on the data channel, as soon as it is open.
+
+        Raises `ConnectionError` once the call has ended.
+        """
+        self._raise_if_ended()
+        self._outbox.put(message)
 
     async def wait_for_message(self, matches: Callable[[dict[str, Any]], bool]) -> Message:
         """Return the first message of the call that matches, waiting for it if need be.
@@ -385,8 +394,7 @@ class Caller:
         self.pc_id = str(answer.get("pc_id", ""))
         await self._pc.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
         await self._connected.wait()
-        if self._ended.done():
-            raise ConnectionError(f"the call ended before it began: {self._ended.result()}")
+        self._raise_if_ended()
         self._pings = asyncio.create_task(self._ping(), name="caller-pings")
 
     async def _ping(self) -> None:
@@ -397,10 +405,12 @@ class Caller:
 
     async def _next_tick(self) -> None:
         """Wait for the next microphone frame, or the end of the call."""
-        if self._ended.done():
-            raise ConnectionError(f"the call has ended: {self._ended.result()}")
+        self._raise_if_ended()
         self.microphone.tick.clear()
         await self.microphone.tick.wait()
+        self._raise_if_ended()
+
+    def _raise_if_ended(self) -> None:
         if self._ended.done():
             raise ConnectionError(f"the call has ended: {self._ended.result()}")
 
@@ -409,11 +419,8 @@ class Caller:
         last = self.loudspeaker.last_voice_sample
         return None if last is None else min(last / OPUS_HZ, self.now_s)
 
-    def _greet(self) -> None:
-        about = {"library": "parley-caller"}
-        self.send(_rtvi("client-ready", {"version": RTVI_VERSION, "about": about}))
-        delay = {"t": "playout-delay", "d": {"delay_ms": self.playout_ms}}
-        self.send(_rtvi("client-message", delay))
+    def _channel_opened(self) -> None:
+        self._outbox.open(self._channel.send, lambda: self._channel.bufferedAmount)
 
     def _message_received(self, message: str | bytes) -> None:
         try:
