@@ -142,7 +142,7 @@ class Replier(FrameProcessor):
             self._utterances,
             self._services,
             self.push_frame,
-            self._announce,
+            self._notes,
             ReplyTimes(asked_s=asyncio.get_running_loop().time()),
         )
 
@@ -163,10 +163,6 @@ class Replier(FrameProcessor):
             logger.exception("a reply failed")
             self._services.metrics.error("call")
             await self.push_frame(SpeechEndFrame(utterance=reply.utterance))
-
-    async def _announce(self, text: str) -> None:
-        if self._reply:
-            await self._notes.agent_text(self._reply.utterance, text)
 
     # Ending a reply.
 

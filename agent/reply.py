@@ -25,6 +25,7 @@ from agent.llm.types import ChatModel, Finished, LlmUnavailable, Message, TextDe
 from agent.metrics import Metrics
 from agent.persona import Persona
 from agent.phrases import Phrases
+from agent.rtvi import ClientNotes
 from agent.speakable import SpeakableStream
 from agent.tools.registry import Toolbox
 from agent.turns.heard import HeardText
@@ -99,8 +100,7 @@ class Reply:
     utterance: int
     services: ReplyServices
     emit: Callable[[Frame], Awaitable[None]]
-    announce: Callable[[str], Awaitable[None]]
-    """Told each piece of text just before it is synthesised, with its leading space."""
+    notes: ClientNotes
     times: ReplyTimes
     heard: HeardText = field(default_factory=HeardText)
     exchanges: list[ToolExchange] = field(default_factory=list)
@@ -171,6 +171,7 @@ class Reply:
         except LlmUnavailable as error:
             self.services.log.event("llm_failed", error=str(error), began=error.began)
             self.services.metrics.error("llm")
+            await self.notes.notice("llm-down", "")
             await self._queue(self.services.phrases.say("llm_down"))
             return
         if not began and not self._unsaid and not self.heard.text:
@@ -260,7 +261,7 @@ class Reply:
         """Speak one piece; if the service dies, wait for it, and repeat what was not begun."""
         lead = self.lead if self.heard.text else ""
         self.heard.add_piece(piece, self.audio_s, lead=lead)
-        await self.announce(lead + piece)
+        await self.notes.agent_text(self.utterance, lead + piece)
         while True:
             began_s = self.audio_s
             try:

@@ -17,6 +17,7 @@ def test_a_model_that_is_down_is_apologised_for_and_used_again() -> None:
     call.run(until=14)
     assert call.words().startswith("Sorry I can't think straight right now")
     assert call.words().endswith("Back again")
+    assert [note["code"] for _, note in call.notes("notice")] == ["llm-down"]
 
 
 def test_a_model_that_breaks_off_has_its_words_spoken_first() -> None:
