@@ -442,6 +442,13 @@ class WebRtcPeer:
 
     async def _watch_line(self) -> None:
         """Keep the caller's clock running and end the line when the caller is gone."""
+        try:
+            await self._tick_until_closing()
+        except Exception:  # A line that nobody watches must not look alive.
+            logger.exception("Watching a WebRTC line failed")
+            self._close_soon("failed")
+
+    async def _tick_until_closing(self) -> None:
         ticks = 0
         while self._closing is None:
             await asyncio.sleep(TICK_S)
