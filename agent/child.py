@@ -6,6 +6,7 @@ nothing of what the process does.  Supervisor's event loop only.
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -89,6 +90,7 @@ class Child:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             pass_fds=self._pass_fds,
+            env=os.environ | {"LOGURU_AUTOINIT": "False"},  # each sets up its own log
             start_new_session=True,  # a Ctrl-C in the terminal is the supervisor's to handle
             preexec_fn=dies_with_parent(),
             limit=MAX_LINE_BYTES,

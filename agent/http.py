@@ -39,7 +39,9 @@ Body = TypeVar("Body", bound=BaseModel)
 
 _TOKEN_PATHS = ("/api/", "/start", "/sessions/", "/metrics")
 """What a token guards.  The page itself is open: it is where a person types the token in."""
-_CORS = "cors"
+_CORS = web.RequestKey("cors", dict[str, str])
+_PRIVATE = web.AppKey("private", bool)
+"""Set on the application that only siblings reach: it passes nothing on."""
 _PREFLIGHT_HEADERS = {
     hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, POST, PATCH",
     hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "authorization, content-type",
@@ -189,12 +191,11 @@ class Door:
                 web.get("/load", self._load),
             ]
         )
-        app["private"] = True
+        app[_PRIVATE] = True
         return app
 
     def _app(self, middlewares: Sequence[Any]) -> web.Application:
         app = web.Application(middlewares=middlewares, client_max_size=self._server.max_body_bytes)
-        app["private"] = False
         app.add_routes(
             [
                 web.post("/api/offer", self._offer),
@@ -215,7 +216,7 @@ class Door:
                 answer = await self._renegotiate(offer) or await self._new_call(request, offer)
             return answer
         except ApiError as error:
-            if not request.app["private"]:
+            if not _is_private(request):
                 self._metrics.offer_refused(error.code)
             raise
 
@@ -236,7 +237,7 @@ class Door:
     ) -> web.Response | None:
         """Pass a request about another worker's call on; None when it is ours to answer."""
         owner = call_owner(call_id) if call_id else None
-        if owner is None or request.app["private"] or not self._siblings.has(owner):
+        if owner is None or _is_private(request) or not self._siblings.has(owner):
             return None
         response = await self._siblings.forward(owner, request, await request.read())
         if response is None and request.method == hdrs.METH_PATCH:
@@ -271,7 +272,7 @@ class Door:
                 self._sessions.start(peer.pc_id, peer, persona)
                 return web.json_response(dict(peer.answer))
         except NotAdmitted as refusal:
-            if not request.app["private"]:
+            if not _is_private(request):
                 body = await request.read()
                 elsewhere = await self._siblings.forward_to_free(request, body)
                 if elsewhere is not None:
@@ -367,6 +368,10 @@ def _page_routes(web_dir: Path) -> list[web.RouteDef]:
     return [web.get(route, serve(path)) for route, path in files.items()] + [
         web.get("/", serve(web_dir / "index.html"))
     ]
+
+
+def _is_private(request: web.Request) -> bool:
+    return _PRIVATE in request.app
 
 
 def _peer(call: RunningCall) -> Peer:

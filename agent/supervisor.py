@@ -71,6 +71,11 @@ class Supervisor:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
+    @property
+    def children(self) -> list[Child]:
+        """The model processes, then the workers."""
+        return [*self._models, *self._workers]
+
     async def run(self) -> int:
         """Run until SIGTERM or SIGINT, then drain.  Returns the exit status."""
         loop = asyncio.get_running_loop()
@@ -78,8 +83,7 @@ class Supervisor:
             loop.add_signal_handler(number, self._on_signal)
         write_resolved(self._config, self._run_dir / "config.json")
         siblings = Siblings(self._run_dir, own=-1, count=len(self._workers))
-        children = [*self._models, *self._workers]
-        running = [asyncio.create_task(child.run(), name=child.name) for child in children]
+        running = [asyncio.create_task(child.run(), name=child.name) for child in self.children]
         watching: list[asyncio.Task[None]] = [
             asyncio.create_task(self._announce(siblings), name="announce"),
             asyncio.create_task(self._watch_for_stalls(siblings), name="stalls"),
@@ -113,7 +117,7 @@ class Supervisor:
         self._signals += 1
         self.stop()
         if self._signals > 1:
-            for child in (*self._workers, *self._models):
+            for child in self.children:
                 child.stop()
                 child.kill()
 

@@ -74,8 +74,9 @@ def fit(model: type[Model], data: Mapping[str, Any], source: str) -> Model:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return '; did you mean "x"?' for the nearest of `names`, else ""."""
-    matches = difflib.get_close_matches(name.lower(), list(names), n=1, cutoff=0.5)
-    return f'; did you mean "{matches[0]}"?' if matches else ""
+    originals = {known.lower(): known for known in names}
+    matches = difflib.get_close_matches(name.lower(), originals, n=1, cutoff=0.5)
+    return f'; did you mean "{originals[matches[0]]}"?' if matches else ""
 
 
 def unknown(name: str, kind: str, names: Sequence[str]) -> str:
