@@ -26,6 +26,7 @@ from openai import APIError, APIStatusError, AsyncOpenAI, AsyncStream, OpenAIErr
 from openai.types.chat import ChatCompletionChunk
 
 from agent.config import LlmConfig
+from agent.llm.local_server import SAMPLING
 from agent.llm.types import (
     ChatEvent,
     Finished,
@@ -93,7 +94,8 @@ class OpenAiChat:
             http_client=self._http,
         )
         self._sends_tools = True
-        self._sends_extras = bool(config.extra_body)
+        built_in = not config.base_url
+        self._extras = {**(SAMPLING if built_in else {}), **config.extra_body}
 
     async def close(self) -> None:
         """Close the pool, if it is ours.  Idempotent."""
@@ -165,8 +167,8 @@ class OpenAiChat:
         if failure.status not in _REFUSAL_STATUS:
             return False
         text = failure.detail.lower()
-        if self._sends_extras and any(name.lower() in text for name in self._config.extra_body):
-            self._sends_extras = False
+        if any(name.lower() in text for name in self._extras):
+            self._extras = {}
             _log.warning("the language model endpoint refuses extra_body; sent without it")
             return True
         if self._sends_tools and request.tools and ("tool" in text or "function" in text):
@@ -229,8 +231,8 @@ class OpenAiChat:
         }
         if request.tools and self._sends_tools:
             arguments["tools"] = list(request.tools)
-        if self._sends_extras:
-            arguments["extra_body"] = config.extra_body
+        if self._extras:
+            arguments["extra_body"] = self._extras
         return cast(
             AsyncStream[ChatCompletionChunk],
             await self._client.chat.completions.create(**arguments),

@@ -14,6 +14,7 @@ import argparse
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,6 +25,19 @@ from agent.weights import SMOLLM2, WeightsMissing, find
 MODEL_NAME = "default"
 SLOT_TOKENS = 2048
 """Context of a slot: prompt and answer."""
+SAMPLING: Mapping[str, Any] = {
+    "min_p": 0.1,
+    # A small model falls into loops, within an answer and over answers: dear for it to repeat
+    # itself word by word, and the words its loops are made of are taken away.
+    "dry_multiplier": 1.2,
+    "dry_allowed_length": 4,
+    "dry_penalty_last_n": 1000,
+    "logit_bias": [
+        [word, False]
+        for word in (" sorry", "Sorry", " Sorry", " misunderstanding", " apologize", " unable")
+    ],
+}
+"""Parameters of a request that suit the built-in model."""
 _PROMPT_CACHE_MIB = 128  # prompts of conversations that lost their slot to another
 _HTTP_THREADS = 4
 _LOG_WARNINGS = 2

@@ -1,7 +1,9 @@
 """The tools that come with the daemon: tell the time, end the call."""
 
 import difflib
+from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from agent.tools.registry import ToolContext, ToolError, ToolRegistry, ToolResult
@@ -16,6 +18,7 @@ _WEEKDAYS = {
 
 def builtin_registry() -> ToolRegistry:
     """Return a registry with every tool of this module."""
+    _time_zones()  # reads the disk once, before any call
     registry = ToolRegistry()
     registry.add(tell_time, timeout_s=5.0)
     registry.add(end_call, timeout_s=5.0)
@@ -46,17 +49,24 @@ async def end_call(context: ToolContext) -> ToolResult:
 def _find_timezone(wanted: str) -> str:
     """Return the IANA name for a name or a city.  Raises `ToolError` with the nearest ones."""
     key = wanted.strip().replace(" ", "_").lower()
-    by_key = {name.lower(): name for name in available_timezones()}
-    by_city: dict[str, str] = {}
-    for name in sorted(by_key.values()):
-        if "/" in name:
-            by_city.setdefault(name.rsplit("/", 1)[-1].lower(), name)
+    by_key, by_city = _time_zones()
     if found := by_key.get(key) or by_city.get(key):
         return found
     near = difflib.get_close_matches(key, [*by_city, *by_key], n=3)
     names = ", ".join((by_city.get(name) or by_key[name]) for name in near)
     hint = f"; the nearest are {names}" if names else '; use an IANA name such as "Asia/Tokyo"'
     raise ToolError(f"unknown time zone {wanted!r}{hint}")
+
+
+@cache
+def _time_zones() -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Return the IANA names by their lower case, and by their city."""
+    by_key = {name.lower(): name for name in available_timezones()}
+    by_city: dict[str, str] = {}
+    for name in sorted(by_key.values()):
+        if "/" in name:
+            by_city.setdefault(name.rsplit("/", 1)[-1].lower(), name)
+    return by_key, by_city
 
 
 def _speak_time(now: datetime, place: str, language: str) -> str:

@@ -1,11 +1,11 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx2
 import pytest
-from aiohttp import web
 
 from agent.config import LlmConfig
 from agent.llm.endpoint import OpenAiChat, new_http_client
@@ -15,73 +15,64 @@ USER = [{"role": "user", "content": "hi"}]
 TOOL = {"type": "function", "function": {"name": "tell_time", "parameters": {"type": "object"}}}
 KEY = "sk-very-secret"
 
-Write = Callable[[Any], Awaitable[None]]
-Script = Callable[[Write], Awaitable[None]]
+Chunks = AsyncGenerator[Any, None]
+Script = Callable[[], Chunks]
 
 
 def delta(finish_reason: str | None = None, **fields: Any) -> dict[str, Any]:
     return {"choices": [{"index": 0, "delta": fields, "finish_reason": finish_reason}]}
 
 
-class FakeEndpoint:
-    """An OpenAI-compatible server that answers each request by the next script."""
+class ScriptedBody(httpx2.AsyncByteStream):
+    """Server-sent events from a script; notes when the client lets go of it."""
+
+    def __init__(self, chunks: Chunks) -> None:
+        self.chunks = chunks
+        self.closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self.chunks:
+            text = chunk if isinstance(chunk, str) else json.dumps(chunk)
+            yield f"data: {text}\n\n".encode()
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class FakeEndpoint(httpx2.AsyncBaseTransport):
+    """An OpenAI-compatible endpoint that answers each request by the next script."""
 
     def __init__(self, *scripts: Script | int | tuple[int, str]) -> None:
         self.scripts = list(scripts)
         self.requests: list[dict[str, Any]] = []
-        self.disconnected = asyncio.Event()
+        self.bodies: list[ScriptedBody] = []
         self.models_status = 200
-        self.connections: set[Any] = set()
 
-    async def complete(self, request: web.Request) -> web.StreamResponse:
-        self.requests.append(await request.json())
-        self.connections.add(request.transport)
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/models"):
+            return httpx2.Response(self.models_status, json={"data": []})
+        self.requests.append(json.loads(await request.aread()))
         script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
         if isinstance(script, int):
             script = (script, "refused")
         if isinstance(script, tuple):
-            return web.json_response({"error": {"message": script[1]}}, status=script[0])
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-
-        async def write(chunk: Any) -> None:
-            text = chunk if isinstance(chunk, str) else json.dumps(chunk)
-            await response.write(f"data: {text}\n\n".encode())
-
-        try:
-            await script(write)
-        except (asyncio.CancelledError, ConnectionError):
-            self.disconnected.set()
-            raise
-        return response
-
-    async def models(self, _request: web.Request) -> web.Response:
-        return web.json_response({"data": []}, status=self.models_status)
+            return httpx2.Response(script[0], json={"error": {"message": script[1]}})
+        self.bodies.append(ScriptedBody(script()))
+        headers = {"Content-Type": "text/event-stream"}
+        return httpx2.Response(200, headers=headers, stream=self.bodies[-1])
 
     @asynccontextmanager
     async def serve(self, **settings: Any) -> AsyncIterator[OpenAiChat]:
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", self.complete)
-        app.router.add_get("/v1/models", self.models)
-        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port = runner.addresses[0][1]
-        chat = OpenAiChat(LlmConfig(**settings), f"http://127.0.0.1:{port}/v1", KEY)
-        try:
-            yield chat
-        finally:
-            await chat.close()
-            await runner.cleanup()
+        async with httpx2.AsyncClient(transport=self) as pool:
+            yield OpenAiChat(LlmConfig(**settings), "http://127.0.0.1:1/v1", KEY, pool)
 
 
-async def say_hello(write: Write) -> None:
-    await write(delta(role="assistant", content=""))
-    await write(delta(content="Hel"))
-    await write(delta(content="lo"))
-    await write(delta("stop"))
-    await write("[DONE]")
+async def say_hello() -> Chunks:
+    yield delta(role="assistant", content="")
+    yield delta(content="Hel")
+    yield delta(content="lo")
+    yield delta("stop")
+    yield "[DONE]"
 
 
 async def collect(chat: OpenAiChat, **arguments: Any) -> list[Any]:
@@ -126,13 +117,13 @@ def test_extra_parameters_are_sent():
 
 
 def test_tool_calls_are_put_together_from_fragments():
-    async def call_two(write: Write) -> None:
+    async def call_two() -> Chunks:
         one = {"index": 0, "id": "a", "function": {"name": "tell_time", "arguments": ""}}
-        await write(delta(tool_calls=[one]))
-        await write(delta(tool_calls=[{"index": 0, "function": {"arguments": '{"time'}}]))
-        await write(delta(tool_calls=[{"index": 0, "function": {"arguments": 'zone": "Asia"}'}}]))
-        await write(delta(tool_calls=[{"index": 1, "function": {"name": "end_call"}}]))
-        await write(delta("tool_calls"))
+        yield delta(tool_calls=[one])
+        yield delta(tool_calls=[{"index": 0, "function": {"arguments": '{"time'}}])
+        yield delta(tool_calls=[{"index": 0, "function": {"arguments": 'zone": "Asia"}'}}])
+        yield delta(tool_calls=[{"index": 1, "function": {"name": "end_call"}}])
+        yield delta("tool_calls")
 
     events, endpoint = answer(call_two, tools=[TOOL])
     assert events == [
@@ -168,8 +159,8 @@ def test_errors_never_hold_the_key():
 
 
 def test_nothing_is_tried_again_once_text_has_come():
-    async def break_off(write: Write) -> None:
-        await write(delta(content="Hel"))
+    async def break_off() -> Chunks:
+        yield delta(content="Hel")
 
     error, endpoint = failure(break_off, say_hello, retries=3)
     assert error.began
@@ -177,8 +168,9 @@ def test_nothing_is_tried_again_once_text_has_come():
 
 
 def test_an_answer_that_never_begins_is_given_up_and_tried_again():
-    async def hang(_write: Write) -> None:
+    async def hang() -> Chunks:
         await asyncio.sleep(60)
+        yield {}
 
     events, endpoint = answer(hang, say_hello, first_token_timeout_s=0.2)
     assert events == HELLO
@@ -186,8 +178,8 @@ def test_an_answer_that_never_begins_is_given_up_and_tried_again():
 
 
 def test_a_gap_between_tokens_is_bounded():
-    async def stall(write: Write) -> None:
-        await write(delta(content="Hel"))
+    async def stall() -> Chunks:
+        yield delta(content="Hel")
         await asyncio.sleep(60)
 
     error, _ = failure(stall, token_timeout_s=0.2)
@@ -196,24 +188,26 @@ def test_a_gap_between_tokens_is_bounded():
 
 
 def test_a_thinking_model_is_not_taken_for_a_dead_one():
-    async def think(write: Write) -> None:
+    async def think() -> Chunks:
         for _ in range(5):
             await asyncio.sleep(0.1)
-            await write(delta(reasoning_content="hm"))
-        await say_hello(write)
+            yield delta(reasoning_content="hm")
+        async for chunk in say_hello():
+            yield chunk
 
     events, _ = answer(think, first_token_timeout_s=0.3, token_timeout_s=5)
     assert events == HELLO
 
 
 def test_foreign_chunks_are_passed_over():
-    async def babble(write: Write) -> None:
+    async def babble() -> Chunks:
         for chunk in ({}, {"choices": []}, {"choices": None}, {"choices": [{}]}, {"choices": 5}):
-            await write(chunk)
-        await write({"choices": [{"delta": None}]})
-        await write({"choices": [{"delta": {"content": 7, "tool_calls": [{}, None, 3]}}]})
-        await write({"object": "keepalive", "unknown": [1]})
-        await say_hello(write)
+            yield chunk
+        yield {"choices": [{"delta": None}]}
+        yield {"choices": [{"delta": {"content": 7, "tool_calls": [{}, None, 3]}}]}
+        yield {"object": "keepalive", "unknown": [1]}
+        async for chunk in say_hello():
+            yield chunk
 
     events, _ = answer(babble)
     assert events == HELLO
@@ -221,17 +215,17 @@ def test_foreign_chunks_are_passed_over():
 
 @pytest.mark.parametrize("chunk", ["{", "null", "[1, 2]", '"text"', "12"])
 def test_a_stream_that_is_no_chat_is_an_unavailable_endpoint(chunk):
-    async def babble(write: Write) -> None:
-        await write(delta(content="Hel"))
-        await write(chunk)
+    async def babble() -> Chunks:
+        yield delta(content="Hel")
+        yield chunk
 
     error, _ = failure(babble, retries=0)
     assert error.began
 
 
 def test_an_error_inside_the_stream_is_an_unavailable_endpoint():
-    async def fail(write: Write) -> None:
-        await write({"error": {"message": "out of memory", "code": 500}})
+    async def fail() -> Chunks:
+        yield {"error": {"message": "out of memory", "code": 500}}
 
     error, _ = failure(fail, retries=0)
     assert not error.began
@@ -265,52 +259,44 @@ def test_any_other_bad_request_is_not_repeated():
     assert len(endpoint.requests) == 1
 
 
-def talk_for_ever(started: asyncio.Event) -> Script:
-    async def script(write: Write) -> None:
-        while True:
-            await write(delta(content="la "))
-            started.set()
-            await asyncio.sleep(0.01)
-
-    return script
+async def talk_for_ever() -> Chunks:
+    while True:
+        yield delta(content="la ")
+        await asyncio.sleep(0.01)
 
 
-def test_closing_the_stream_disconnects_from_the_endpoint():
-    async def run() -> None:
-        endpoint = FakeEndpoint(talk_for_ever(asyncio.Event()))
+def test_closing_the_stream_lets_go_of_the_response():
+    async def run() -> FakeEndpoint:
+        endpoint = FakeEndpoint(talk_for_ever)
         async with endpoint.serve() as chat:
             events = chat.stream(USER)
             assert await anext(events) == TextDelta("la ")
             await events.aclose()
-            await asyncio.wait_for(endpoint.disconnected.wait(), 5)
+            assert endpoint.bodies[0].closed
+        return endpoint
 
-    asyncio.run(run())
+    assert len(asyncio.run(run()).requests) == 1
 
 
-def test_cancelling_the_reader_disconnects_from_the_endpoint():
+def test_cancelling_the_reader_lets_go_of_the_response():
     async def run() -> None:
-        started = asyncio.Event()
-        endpoint = FakeEndpoint(talk_for_ever(started))
+        talking = asyncio.Event()
+
+        async def talk() -> Chunks:
+            async for chunk in talk_for_ever():
+                talking.set()
+                yield chunk
+
+        endpoint = FakeEndpoint(talk)
         async with endpoint.serve() as chat:
             reader = asyncio.create_task(collect(chat), name="reader")
-            await started.wait()
+            await talking.wait()
             reader.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reader
-            await asyncio.wait_for(endpoint.disconnected.wait(), 5)
+            assert endpoint.bodies[0].closed
 
     asyncio.run(run())
-
-
-def test_answers_one_after_another_share_a_connection():
-    async def run() -> int:
-        endpoint = FakeEndpoint(say_hello)
-        async with endpoint.serve() as chat:
-            for _ in range(3):
-                assert await collect(chat) == HELLO
-        return len(endpoint.connections)
-
-    assert asyncio.run(run()) == 1
 
 
 def test_an_endpoint_that_is_not_there_is_unavailable_and_not_healthy():
