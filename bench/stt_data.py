@@ -137,8 +137,8 @@ def _read_wav(path: Path) -> Audio:
     with wave.open(str(path)) as file:
         pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16)
         rate = file.getframerate()
-    audio = pcm.astype(np.float32) / 32768
-    return audio if rate == RATE_HZ else np.asarray(soxr.resample(audio, rate, RATE_HZ), np.float32)
+    audio = pcm.astype(np.float32) / np.float32(32768)
+    return np.asarray(audio if rate == RATE_HZ else soxr.resample(audio, rate, RATE_HZ), np.float32)
 
 
 def _framed(audio: Audio) -> Audio:
@@ -159,7 +159,8 @@ def _in_condition(clip: Clip, condition: str, babble: Audio | None = None) -> Cl
     elif condition == "phone":
         audio = _telephone(audio)
     elif condition == "quiet":
-        audio = audio * np.float32(0.08) + random.normal(0, 0.0005, len(audio))
+        hiss = random.normal(0, 0.0005, len(audio)).astype(np.float32)
+        audio = audio * np.float32(0.08) + hiss
     elif condition == "room":
         audio = _in_a_room(audio, random)
     audio = np.clip(audio, -1, 1).astype(np.float32)
@@ -188,7 +189,8 @@ def _in_a_room(audio: Audio, random: np.random.Generator) -> Audio:
     tail[0] = 0
     response = np.concatenate(([1.0], tail / np.sqrt(np.sum(tail**2))))
     size = len(audio) + len(response) - 1
-    wet = np.fft.irfft(np.fft.rfft(audio, size) * np.fft.rfft(response, size), size)[: len(audio)]
+    product = np.fft.rfft(audio, size) * np.fft.rfft(response, size)
+    wet = np.asarray(np.fft.irfft(product, size)[: len(audio)], np.float32)
     return np.asarray(wet * _rms(audio) / max(_rms(wet), 1e-9), np.float32)
 
 

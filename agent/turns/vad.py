@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from agent.config import VadConfig
 from agent.silero import FRESH, WINDOW_SAMPLES, Silero
-from agent.turns.endpointing import SpeechStarted, SpeechStopped
+from agent.turns.endpointing import EPSILON_S, SpeechStarted, SpeechStopped
 
 SAMPLE_RATE_HZ = 16_000
 FRAME_SAMPLES = 320
@@ -62,11 +62,11 @@ class VoiceGate:
             self._windows += 1
             self._take_window(sure)
         if not self.speaking:
-            if self._run_windows * WINDOW_S < self._start_s - 1e-9:
+            if self._run_windows * WINDOW_S < self._start_s - EPSILON_S:
                 return None
             self.speaking = True
             return SpeechStarted(self._onset_s)
-        silent_s = self.now_s - self.last_voice_s
+        silent_s = self.now_s - self.last_voice_s + EPSILON_S
         if silent_s < self._stop_s or (fast and silent_s < 2 * self._stop_s):
             return None
         self.speaking = False
