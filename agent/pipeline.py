@@ -15,8 +15,6 @@ from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.processors.frameworks.rtvi import RTVIObserverParams, RTVIProcessor
 from pipecat.workers.runner import WorkerRunner
 
-ABOUT = {"library": "parley", "library_version": "0.1.0"}
-
 
 class CallPipeline:
     """One call's pipeline; `on_client_ready` is awaited when an RTVI client says it is there."""
@@ -54,5 +52,4 @@ class CallPipeline:
         await self._worker.queue_frame(frame)
 
     async def _client_ready(self, _rtvi: RTVIProcessor) -> None:
-        await self._rtvi.set_bot_ready(about=ABOUT)
-        await self._on_client_ready()
+        await self._on_client_ready()  # pipecat's worker answers with bot-ready by itself

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from agent.tools.registry import ToolContext, ToolRegistry
 from agent.tools.builtin import builtin_registry
+from agent.tools.registry import ToolContext, ToolRegistry
 from tests.conversations.harness import Call
 from tests.fakes.llm import Fail, FakeLlm, Say, Use
 

@@ -4,8 +4,8 @@ import pytest
 
 from agent.config import TurnsConfig
 from agent.persona import TurnTemperament
-from agent.tools.registry import ToolContext
 from agent.tools.builtin import builtin_registry
+from agent.tools.registry import ToolContext
 from tests.conversations.harness import PERSONA, Call
 from tests.fakes.llm import FakeLlm, Say, Use
 

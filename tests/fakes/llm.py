@@ -32,7 +32,7 @@ class Fail:
 
 @dataclass
 class FakeLlm:
-    """Plays `answers` in order, then "Okay."; remembers what it was asked and what was cancelled."""
+    """Plays `answers` in order, then "Okay."; remembers what it was asked."""
 
     answers: list[Say | Use | Fail] = field(default_factory=list)
     first_token_s: float = 0.2
