@@ -33,6 +33,8 @@ BODY_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 10.0
 """An offer must have been answered by then."""
 RETRY_AFTER_S = 5
+SPARE_PART = "llm"
+"""A call can be taken without it: the agent says that it cannot think, and recovers with it."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Body = TypeVar("Body", bound=BaseModel)
@@ -146,6 +148,7 @@ class Door:
         server: ServerConfig,
         sessions: Sessions,
         personas: Mapping[str, Persona],
+        why_silent: Callable[[Persona], str | None],
         default_persona: str,
         accept: Accept,
         ready: Callable[[], Mapping[str, bool]],
@@ -154,9 +157,11 @@ class Door:
         web_dir: Path,
         siblings: Siblings,
     ) -> None:
+        """`why_silent` says why a persona cannot speak now; such a one is not offered."""
         self._server = server
         self._sessions = sessions
         self._personas = personas
+        self._why_silent = why_silent
         self._default_persona = default_persona
         self._accept = accept
         self._ready = ready
@@ -261,7 +266,7 @@ class Door:
 
     async def _new_call(self, request: web.Request, offer: Offer) -> web.Response:
         persona = self._persona(_wanted_persona(request, offer))
-        missing = [part for part, ready in self._ready().items() if not ready]
+        missing = self._missing()
         try:
             if missing and not self._sessions.draining:
                 raise NotAdmitted("starting", f"not ready yet: {', '.join(missing)}")
@@ -279,6 +284,10 @@ class Door:
                     return elsewhere
             raise ApiError(503, refusal.code, str(refusal)) from None
 
+    def _missing(self) -> list[str]:
+        """Return the parts without which no call can be taken."""
+        return [part for part, ready in self._ready().items() if not ready and part != SPARE_PART]
+
     def _persona(self, name: object) -> Persona:
         if name is None:
             name = self._default_persona
@@ -286,6 +295,9 @@ class Door:
         if persona is None:
             message = unknown(str(name)[:80], "persona", sorted(self._personas))
             raise ApiError(422, "unknown_persona", message, "request_data.persona")
+        if (reason := self._why_silent(persona)) is not None:
+            message = f"{persona.id} cannot speak: {reason}"
+            raise ApiError(422, "voice_unavailable", message, "request_data.persona")
         return persona
 
     async def _start(self, request: web.Request) -> web.Response:
@@ -303,6 +315,7 @@ class Door:
                 "personas": [
                     {"id": persona.id, "name": persona.name, "language": persona.language}
                     for persona in self._personas.values()
+                    if self._why_silent(persona) is None
                 ],
             }
         )
@@ -311,7 +324,7 @@ class Door:
         return web.json_response({"iceServers": list(self._ice_servers)})
 
     async def _load(self, request: web.Request) -> web.Response:
-        free = self._sessions.free if all(self._ready().values()) else 0
+        free = 0 if self._missing() else self._sessions.free
         return web.json_response({"running": self._sessions.running, "free": free})
 
     async def _own_metrics(self, request: web.Request) -> web.Response:
@@ -479,7 +492,9 @@ def _guard(server: ServerConfig, token: str | None) -> Any:
         if origin is not None and not _may_call(origin, request.host, server, loopback):
             message = f'origin "{origin[:200]}" may not call; see server.allowed_origins'
             raise ApiError(403, "foreign_origin", message)
-        cors = {hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin, hdrs.VARY: hdrs.ORIGIN} if origin else {}
+        cors: dict[str, str] = {}
+        if origin is not None:
+            cors = {hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin, hdrs.VARY: hdrs.ORIGIN}
         request[_CORS] = cors
         if request.method == hdrs.METH_OPTIONS and origin is not None:
             return web.Response(status=204, headers=cors | _PREFLIGHT_HEADERS)

@@ -26,7 +26,7 @@ from agent.logs import set_up_logging
 from agent.memory import MemoryKeeper, freeze_startup
 from agent.metrics import Metrics
 from agent.page import web_dir
-from agent.persona import Persona, load_personas
+from agent.persona import Persona, load_personas, voice_problem
 from agent.sessions import CallRecord, Sessions, id_prefix
 from agent.siblings import Siblings, socket_path
 from agent.tables import ConfigError
@@ -34,6 +34,8 @@ from agent.weights import WeightsMissing
 from agent.writer import FileWriter
 from transports.base import CallTransport
 from transports.webrtc import IceServer, WebRtcPeer, WebRtcSettings
+from tts.client import TtsClient
+from tts.errors import TtsError
 
 READY_INTERVAL_S = 1.0
 HTTP_CLOSE_S = 1.0
@@ -151,10 +153,14 @@ class Worker:
         )
         self._memory = MemoryKeeper(self._sessions.idle)
         self._sessions.on_ended = self._memory.call_ended
+        self._personas = personas
+        self._tts = TtsClient(place.tts_address)
+        self._voices: dict[str, tuple[str, ...]] | None = None
         self._door = Door(
             server=config.server,
             sessions=self._sessions,
             personas=personas,
+            why_silent=self._why_silent,
             default_persona=config.calls.default_persona,
             accept=_accept(config.webrtc, secrets, place.index),
             ready=lambda: self._ready,
@@ -198,8 +204,25 @@ class Worker:
         freeze_startup()
         logger.info("models loaded")
         while True:
-            self._ready = await self._app.ready()
+            ready = await self._app.ready()
+            if ready.get("tts") and not self._ready.get("tts"):
+                await self._learn_voices()
+            self._ready = ready
             await asyncio.sleep(READY_INTERVAL_S)
+
+    async def _learn_voices(self) -> None:
+        """Ask the synthesis service, whenever it has come up, which voices it has."""
+        try:
+            self._voices = {voice.id: voice.languages for voice in await self._tts.voices()}
+        except TtsError as error:
+            logger.bind(reason=str(error)).warning("voices unknown")
+            return
+        for persona in self._personas.values():
+            if (reason := self._why_silent(persona)) is not None:
+                logger.bind(persona=persona.id, reason=reason).warning("persona cannot speak")
+
+    def _why_silent(self, persona: Persona) -> str | None:
+        return voice_problem(persona, self._voices) if self._voices is not None else None
 
     async def _open_doors(self, listener: socket.socket) -> list[web.AppRunner]:
         own_path = socket_path(self._place.run_dir, self._place.index)
@@ -217,6 +240,7 @@ class Worker:
         for runner in runners:
             await runner.cleanup()
         await self._siblings.close()
+        await self._tts.close()
         await self._app.close()
         await self._writer.close()
 

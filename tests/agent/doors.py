@@ -78,6 +78,7 @@ class FakeWorker:
     ready: dict[str, bool] = field(default_factory=lambda: {"models": True})
     peers: list[FakePeer] = field(default_factory=list)
     personas_called: list[str] = field(default_factory=list)
+    silent: dict[str, str] = field(default_factory=dict)
     breaks: Exception | None = None
 
     def __post_init__(self) -> None:
@@ -99,6 +100,7 @@ class FakeWorker:
             server=ServerConfig.model_validate(self.server),
             sessions=self.sessions,
             personas={"anna": persona("anna"), "wei": persona("wei", "zh")},
+            why_silent=lambda persona: self.silent.get(persona.id),
             default_persona="anna",
             accept=self._accept,
             ready=lambda: self.ready,

@@ -337,6 +337,25 @@ def test_personas_are_listed_without_their_prompts(tmp_path: Path) -> None:
     }
 
 
+def test_a_persona_without_its_voice_is_not_offered(tmp_path: Path) -> None:
+    async def scenario(worker: FakeWorker, client: Client) -> None:
+        listed = (await client.get("/api/personas")).json["personas"]
+        assert [entry["id"] for entry in listed] == ["anna"]
+        answer = await client.offer({**OFFER, "request_data": {"persona": "wei"}})
+        assert (answer.status, answer.error["code"]) == (422, "voice_unavailable")
+        assert answer.error["message"] == "wei cannot speak: no such voice"
+
+    with_worker(tmp_path, scenario, silent={"wei": "no such voice"})
+
+
+def test_a_call_is_taken_while_the_language_model_is_down(tmp_path: Path) -> None:
+    async def scenario(worker: FakeWorker, client: Client) -> None:
+        assert (await client.get("/readyz")).status == 503
+        assert (await client.offer()).status == 200
+
+    with_worker(tmp_path, scenario, ready={"models": True, "tts": True, "llm": False})
+
+
 def test_a_request_about_a_call_of_another_worker_reaches_it(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with workers(tmp_path, 2) as [(first, front), (second, back)]:

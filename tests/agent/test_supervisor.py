@@ -38,7 +38,7 @@ async def line_count(path: Path, count: int) -> None:
 
 
 async def pid_other_than(child: Child, old: int | None) -> int:
-    while (pid := child.pid) is None or pid == old:
+    while (pid := child.pid) is None or pid == old:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     return pid
 

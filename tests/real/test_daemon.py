@@ -1,4 +1,4 @@
-"""The daemon as processes: it starts, its children come back, it drains, it leaves nobody behind."""
+"""The daemon as processes: it starts, its children come back, it drains, it leaves nobody."""
 
 import asyncio
 import contextlib
@@ -47,7 +47,7 @@ class Daemon:
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
         async with asyncio.timeout(BACK_S):
-            while not await condition():
+            while not await condition():  # noqa: ASYNC110 - other processes set no event
                 await asyncio.sleep(0.1)
 
     async def all_ready(self) -> bool:
