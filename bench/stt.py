@@ -93,13 +93,13 @@ async def listen(stt: WhisperStt, clips: Sequence[Clip]) -> list[Heard]:
     return heard
 
 
-async def measure(model: str, threads: int, quick: bool) -> dict[str, Any]:
+async def measure(model: str, threads: int, quick: bool, halves: Sequence[str]) -> dict[str, Any]:
     """All metrics of one model."""
-    speech = stt_data.speech()
+    speech = [clip for clip in stt_data.speech() if clip.half in halves]
     if quick:
         speech = speech[:: max(1, len(speech) // 24)]
     cut = stt_data.cut_in_the_middle(speech)[::3]
-    noise = stt_data.not_speech()[:: 10 if quick else 1]
+    noise = [clip for clip in stt_data.not_speech() if clip.half in halves][:: 10 if quick else 1]
     models = load(SttConfig(model=model, threads=threads), cache_dir(os.environ))
     results: dict[str, list[Heard]] = {}
     partials: dict[str, list[Heard]] = {}
@@ -112,7 +112,7 @@ async def measure(model: str, threads: int, quick: bool) -> dict[str, Any]:
         )
         await stt.start()
         results[window] = await listen(stt, speech)
-        metrics |= _named(_speech_metrics(results[window]), window)
+        metrics |= _named(_speech_metrics(results[window], halves), window)
         metrics[f"doubts_{window}"] = {
             why.removeprefix("doubt_"): n for why, n in stt.counts.items() if "doubt" in why
         }
@@ -121,14 +121,14 @@ async def measure(model: str, threads: int, quick: bool) -> dict[str, Any]:
         metrics[f"false_text_share_{window}"] = _share(bool(h.transcript.text) for h in noisy)
         await stt.close()
     metrics["partial_disagreement_pct"] = _disagreement(partials["short"], partials["full"])
-    for half in HALVES:
+    for half in halves:
         metrics[f"wer_change_pct_{half}"] = _change(results["short"], results["full"], half)
     return metrics
 
 
-def _speech_metrics(heard: Sequence[Heard]) -> dict[str, Any]:
+def _speech_metrics(heard: Sequence[Heard], halves: Sequence[str]) -> dict[str, Any]:
     metrics: dict[str, Any] = {}
-    for half in HALVES:
+    for half in halves:
         of_half = [one for one in heard if one.clip.half == half]
         metrics[f"wer_pct_{half}"] = _wer(of_half)
         for speaker in sorted({one.clip.speaker.split(":")[0] for one in of_half}):
@@ -188,10 +188,11 @@ def main(argv: Sequence[str]) -> dict[str, Any]:
     parser.add_argument("--quick", action="store_true", help="a small sample, under a minute")
     parser.add_argument("--models", nargs="+", default=["base", "tiny.en"])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--halves", nargs="+", choices=HALVES, default=HALVES)
     options = parser.parse_args(argv)
     metrics: dict[str, Any] = {}
     for model in options.models:
-        found = asyncio.run(measure(model, options.threads, options.quick))
+        found = asyncio.run(measure(model, options.threads, options.quick, options.halves))
         metrics |= _named(found, model)
         _print_table(model, found)
     return result(
@@ -200,6 +201,7 @@ def main(argv: Sequence[str]) -> dict[str, Any]:
         settings={
             "models": options.models,
             "quick": options.quick,
+            "halves": list(options.halves),
             "compute_type": SttConfig().compute_type,
             "speakers": sorted({clip.speaker for clip in stt_data.speech()}),
         },
@@ -216,5 +218,6 @@ def _print_table(model: str, metrics: dict[str, Any]) -> None:
     names = sorted({name.rsplit("_", 1)[0] for name in metrics if name.endswith("_full")})
     for name in names:
         print(f"  {name:<32}{metrics[f'{name}_full']!s:>10}{metrics[f'{name}_short']!s:>10}")
-    for name in (*(f"wer_change_pct_{half}" for half in HALVES), "partial_disagreement_pct"):
-        print(f"  {name:<32}{metrics[name]!s:>20}")
+    for name, value in metrics.items():
+        if not name.endswith(("_full", "_short")):
+            print(f"  {name:<32}{value!s:>20}")

@@ -27,6 +27,8 @@ from agent.stt.types import SAMPLE_RATE_HZ, SttBusy, SttFailed, Transcript
 
 SHORT_PAD_S = 2.0
 """Silence after the utterance in the short window."""
+SHORTEST_WINDOW_S = 5.0
+"""Below this tiny.en says a word or two over and over; base does not mind."""
 _WINDOW_S = WINDOW_SAMPLES / SAMPLE_RATE_HZ
 _VOICE = 0.5
 """Silero's probability from which a window counts as voice."""
@@ -137,7 +139,7 @@ class WhisperStt:
         decoder = self._models.decoder
         audio_s = len(audio) / SAMPLE_RATE_HZ
         prompt = _CHINESE_PROMPT if language == "zh" else ""
-        short_s = audio_s + SHORT_PAD_S
+        short_s = max(SHORTEST_WINDOW_S, audio_s + SHORT_PAD_S)
         if self._config.window == "short" and short_s < FULL_WINDOW_S:
             heard = decoder.decode(
                 audio,

@@ -15,7 +15,7 @@ from agent.config import SttConfig
 from agent.silero import WINDOW_SAMPLES, Silero
 from agent.stt.decoder import Decoded, Segment, WhisperDecoder
 from agent.stt.types import SAMPLE_RATE_HZ, SttBusy, SttFailed
-from agent.stt.whisper import SHORT_PAD_S, Models, WhisperStt
+from agent.stt.whisper import SHORT_PAD_S, SHORTEST_WINDOW_S, Models, WhisperStt
 
 TWO_SECONDS = np.full(2 * SAMPLE_RATE_HZ, 0.1, np.float32)
 
@@ -92,7 +92,19 @@ def test_a_believed_short_pass_is_the_only_one() -> None:
         assert (transcript.language, transcript.audio_s) == ("en", 2.0)
 
     listening(decoder, body)
-    assert decoder.passes == [("en", 2.0 + SHORT_PAD_S)]
+    assert decoder.passes == [("en", SHORTEST_WINDOW_S)]
+
+
+def test_the_short_window_grows_with_the_utterance_up_to_the_full_one() -> None:
+    decoder = FakeDecoder()
+
+    async def body(stt: WhisperStt) -> None:
+        for seconds in (4.0, 10.0, 29.0):
+            audio = np.full(int(seconds * SAMPLE_RATE_HZ), 0.1, np.float32)
+            await stt.transcribe(audio, language="en", final=True)
+
+    listening(decoder, body)
+    assert [window for _, window in decoder.passes] == [4.0 + SHORT_PAD_S, 10.0 + SHORT_PAD_S, 30.0]
 
 
 def test_a_doubted_short_pass_is_done_again_with_the_full_window() -> None:
@@ -104,7 +116,7 @@ def test_a_doubted_short_pass_is_done_again_with_the_full_window() -> None:
         assert stt.counts == {"doubt_loop": 1, "full": 1}
 
     listening(decoder, body)
-    assert [window for _, window in decoder.passes] == [4.0, 30.0]
+    assert [window for _, window in decoder.passes] == [SHORTEST_WINDOW_S, 30.0]
 
 
 def test_the_full_setting_makes_full_passes_only() -> None:
