@@ -25,13 +25,19 @@ from agent.weights import SMOLLM2, WeightsMissing, find
 MODEL_NAME = "default"
 SLOT_TOKENS = 2048
 """Context of a slot: prompt and answer."""
+# One or two plain sentences: left alone, a model this small falls into loops after them, and then
+# copies the loop from its own earlier answers for the rest of the call.
+_GRAMMAR = """
+root ::= sentence (" " sentence)?
+sentence ::= [A-Z] [^.!?*#<>\\n]{3,140} [.!?]
+"""
 SAMPLING: Mapping[str, Any] = {
+    "grammar": _GRAMMAR,
     "min_p": 0.1,
-    # A small model falls into loops, within an answer and over answers: dear for it to repeat
-    # itself word by word, and the words its loops are made of are taken away.
-    "dry_multiplier": 1.2,
+    "dry_multiplier": 0.8,
     "dry_allowed_length": 4,
-    "dry_penalty_last_n": 1000,
+    "dry_penalty_last_n": 256,
+    # The words that its loops begin with.
     "logit_bias": [
         [word, False]
         for word in (" sorry", "Sorry", " Sorry", " misunderstanding", " apologize", " unable")
