@@ -38,6 +38,8 @@ class FakeEngine:
     error: Exception = field(default_factory=lambda: EngineFailed("scripted"))
     gate: threading.Semaphore | None = None
     """Each step waits for a permit."""
+    entered: list[tuple[str, int]] = field(default_factory=list)
+    """(text, piece) of every step that was begun, perhaps to wait at the gate."""
     steps: list[tuple[str, int]] = field(default_factory=list)
     """(text, piece) of every step that was done."""
     dropped: list[str] = field(default_factory=list)
@@ -73,6 +75,7 @@ class FakeEngine:
         ]
         start = 0
         for number, samples in enumerate(self.piece_samples):
+            self.entered.append((request.text, number))
             if self.gate is not None:
                 self.gate.acquire()
             if number == self.fails_at:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tts.properties import quick
 from tts.audio.chain import Chain
 from tts.audio.loudness import KNEE, amplify, to_pcm
 from tts.audio.trim import trim, voiced_span
@@ -56,6 +57,7 @@ def test_audio_without_voice_comes_back_empty(audio: np.ndarray) -> None:
     assert (len(kept), cut, end) == (0, 0, 0)
 
 
+@quick
 @given(
     st.lists(st.integers(0, 900), min_size=1, max_size=6),
     st.integers(1, 100),

@@ -42,6 +42,7 @@ def test_a_new_request_goes_before_the_rest_of_an_old_one() -> None:
         engine.gate.release()
         await anext(old)
         # The second step of "old" is waiting at the gate when these two arrive.
+        await until(lambda: ("old", 1) in engine.entered)
         new, newer = worker.speak(request("new")), worker.speak(request("newer"))
         engine.gate.release(100)
         for speech in (old, new, newer):

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tts.properties import quick
 from tts.light.phonemes import Token, guessed, timed, to_ids, to_marks
 from tts.text.spans import Span, words
 
@@ -63,6 +64,7 @@ def test_trimming_moves_marks_and_keeps_them_inside_the_voice() -> None:
     assert [(m.start_s, m.end_s) for m in marks] == [(1.0, 1.03), (1.03, 1.06)]
 
 
+@quick
 @given(LETTERS, LETTERS, st.data())
 def test_marks_are_in_order_and_cover_every_word_whatever_is_spoken(
     text: str, said: str, data: st.DataObject

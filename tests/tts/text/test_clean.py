@@ -3,9 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tts.properties import quick
 from tts.text.clean import clean_text
 
 
+@quick
 @given(st.text())
 def test_length_and_letters_stay(text: str) -> None:
     cleaned = clean_text(text)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tts.properties import quick
 from tts.text.spans import align, key, spread, words
 
 WORDS = st.lists(st.sampled_from(["a", "b", "the", "cat", "5", "five", "$", "好"]), max_size=12)
@@ -27,6 +28,7 @@ def test_words(text: str, expected: list[str]) -> None:
     assert [span.of(text) for span in words(text)] == expected
 
 
+@quick
 @given(st.text())
 def test_words_are_in_order_and_hold_every_letter_and_digit(text: str) -> None:
     spans = words(text)
@@ -51,6 +53,7 @@ def test_what_differs_is_paired_as_a_whole() -> None:
     ]
 
 
+@quick
 @given(WORDS, WORDS)
 def test_pairs_cover_both_sides_in_order(written: list[str], spoken: list[str]) -> None:
     pairs = align(written, spoken)
@@ -60,6 +63,7 @@ def test_pairs_cover_both_sides_in_order(written: list[str], spoken: list[str]) 
         assert all(len(w) > 0 for w, _ in pairs)
 
 
+@quick
 @given(
     st.floats(0, 100),
     st.floats(0, 100),

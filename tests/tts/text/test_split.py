@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tts.properties import quick
 from tts.text.split import pause_s, split
 
 LETTERS = st.text(st.sampled_from("ab1好。，,. \n!—()\u3000"), max_size=120)
@@ -40,6 +41,7 @@ def test_a_text_without_marks_is_cut_at_spaces_then_anywhere() -> None:
     assert pieces("a" * 10, first=4, most=4) == ["aaaa", "aaaa", "aa"]
 
 
+@quick
 @given(LETTERS, st.integers(1, 30), st.integers(5, 40))
 def test_every_word_is_in_one_piece_and_none_is_too_long(text: str, first: int, most: int) -> None:
     spans = split(text, first_chars=first, max_chars=most)

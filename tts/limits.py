@@ -1,0 +1,87 @@
+"""What the service refuses before any work is done: bad requests, and too many at once.
+
+Knows no engine and no wire.  `check` is pure; the gate belongs to the event loop's thread.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from tts.config import LimitsConfig
+from tts.errors import BadRequest, Overloaded, TextTooLong, VoiceNotFound
+from tts.types import SynthesisRequest, Voice
+
+MIN_SPEED, MAX_SPEED = 0.5, 2.0
+
+
+def check(request: SynthesisRequest, voices: Mapping[str, Voice], max_text_chars: int) -> None:
+    """Raise `BadRequest`, `TextTooLong` or `VoiceNotFound` for what cannot be spoken."""
+    if len(request.text) > max_text_chars:
+        raise TextTooLong(
+            f"text has {len(request.text)} characters; at most {max_text_chars} are allowed"
+        )
+    if not any(char.isalnum() for char in request.text):
+        raise BadRequest(f"text = {_short(request.text)}: it needs at least one letter or digit")
+    if not MIN_SPEED <= request.speed <= MAX_SPEED:
+        raise BadRequest(f"speed = {request.speed!r}: allowed are {MIN_SPEED} to {MAX_SPEED}")
+    if request.voice not in voices:
+        raise VoiceNotFound(
+            f"voice = {_short(request.voice)}: there are {', '.join(sorted(voices))}"
+        )
+    languages = voices[request.voice].languages
+    if request.language not in languages:
+        raise BadRequest(
+            f"language = {_short(request.language)}: voice {request.voice!r} speaks "
+            f"{', '.join(languages)}"
+        )
+
+
+class Gate:
+    """Counts streams in and out: so many at once, so many waiting, for so long."""
+
+    def __init__(self, limits: LimitsConfig) -> None:
+        self._limits = limits
+        self._free = asyncio.Semaphore(limits.max_streams)
+        self._waiting = 0
+        self._active = 0
+
+    @property
+    def active(self) -> int:
+        """Streams inside."""
+        return self._active
+
+    @asynccontextmanager
+    async def stream(self) -> AsyncIterator[None]:
+        """Hold one stream.  Raises `Overloaded`; cancelling while waiting loses nothing."""
+        await self._enter()
+        self._active += 1
+        try:
+            yield
+        finally:
+            self._active -= 1
+            self._free.release()
+
+    async def _enter(self) -> None:
+        limits = self._limits
+        # First come, first served; beyond the bound a request is refused at once.
+        if self._free.locked() and self._waiting >= limits.max_queued:
+            raise Overloaded(
+                f"{limits.max_streams} streams are running and {self._waiting} waiting, "
+                "which is the limit"
+            )
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(limits.max_wait_s):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise Overloaded(
+                f"no stream became free in {limits.max_wait_s} s; {limits.max_streams} are "
+                "running, which is the limit"
+            ) from error
+        finally:
+            self._waiting -= 1
+
+
+def _short(value: str) -> str:
+    """A foreign value in a message, at most one line of it."""
+    return repr(value if len(value) <= 40 else value[:40] + "…")
