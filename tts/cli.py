@@ -108,6 +108,6 @@ def _parser() -> argparse.ArgumentParser:
         help="drain when the parent process ends; its PID leaves no gap while this one starts",
     )
     command.add_argument(
-        "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"]
+        "--log-level", type=str.upper, default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"]
     )
     return parser

@@ -32,7 +32,7 @@ _VOICES = {
     "kumo": ("jm_kumo", "male", 0.0),
 }
 _LIMITS = {
-    "zh": Limits(first_chars=16, max_chars=60, max_ids=500),
+    "zh": Limits(first_chars=10, max_chars=60, max_ids=500),
     "ja": Limits(first_chars=20, max_chars=80, max_ids=500),
     "en": Limits(first_chars=60, max_chars=200, max_ids=500),
 }
@@ -79,7 +79,7 @@ class KokoroEngine:
         )
 
     def gain_db(self, voice_id: str) -> float:
-        """Measured over a page of each voice's speech."""
+        """The voice's gain; as they come, all five measure within 1 dB of the common loudness."""
         return _VOICES[voice_id][2]
 
     def speak(self, request: SynthesisRequest) -> Iterator[Piece]:
