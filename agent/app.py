@@ -94,5 +94,6 @@ class App:
             ),
             toolbox=self._tools.toolbox(names, ToolContext(record.id, persona.language)),
             log=record.log,
+            recording=record.recording,
         )
         record.end(await session.run())

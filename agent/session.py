@@ -19,6 +19,7 @@ from agent.metrics import Metrics
 from agent.persona import Persona
 from agent.phrases import Phrases
 from agent.pipeline import CallPipeline
+from agent.recording import StereoRecording
 from agent.replier import Replier
 from agent.reply import ReplyServices, SpeechSource
 from agent.rtvi import ClientNotes
@@ -57,6 +58,7 @@ class Session:
         conversation: Conversation,
         toolbox: Toolbox,
         log: EventLog,
+        recording: StereoRecording | None = None,
     ) -> None:
         self._transport = transport
         self._log = log
@@ -72,7 +74,12 @@ class Session:
             language=persona.language,
             log=log,
             metrics=shared.metrics,
+            on_audio=recording.write_caller if recording else None,
         )
+        if recording:
+            transport.playback.tap = lambda pcm: recording.write_agent(
+                pcm.tobytes(), ears.received_samples
+            )
         self._replier = Replier(
             services=ReplyServices(
                 persona=persona,

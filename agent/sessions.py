@@ -224,5 +224,5 @@ class Sessions:
         log = CallLog(folder / f"{name}.jsonl", self._writer, log_text=self._config.log_text)
         recording = None
         if self._config.record:
-            recording = StereoRecording(folder / f"{name}.wav", self._writer)
+            recording = StereoRecording(folder / f"{name}.wav", self._writer, agent_rate_hz=48_000)
         return CallRecord(call_id, log, recording)

@@ -56,7 +56,8 @@ class Findings:
     cut_offs: list[tuple[NDArray[np.int16], str]] = field(default_factory=list)
     stages: dict[str, list[float]] = field(default_factory=dict)
     unanswered: int = 0
-    misheard: int = 0
+    word_errors: int = 0
+    words_said: int = 0
     call_s: float = 0.0
 
 
@@ -66,6 +67,10 @@ def main(argv: list[str]) -> dict[str, Any]:
     parser.add_argument("--calls", type=int, default=12)
     parser.add_argument("--questions", type=int, default=4, help="of each call")
     parser.add_argument("--concurrent", type=int, default=1, help="calls at once")
+    parser.add_argument(
+        "--loss", type=float, default=0.0, help="share of packets lost on the way in"
+    )
+    parser.add_argument("--jitter-ms", type=int, default=0, help="random delay on the way in")
     parser.add_argument("--profile", choices=["base", "fast"], default="base")
     parser.add_argument("--quick", action="store_true", help="one call with two questions")
     args = parser.parse_args(argv)
@@ -87,13 +92,13 @@ async def _bench(args: argparse.Namespace) -> dict[str, Any]:
             options += ["--set", "stt.model=tiny.en"]
         async with calls.daemon(*options) as daemon:
             spoken = await _speech((*QUESTIONS, INTERRUPTION))
-            await _call(daemon.url, spoken, 1, 0, Findings())  # warm-up, not counted
+            await _call(daemon.url, spoken, 1, 0, Findings(), args)  # warm-up, not counted
             cpu_s, rss_mb = daemon.cpu_s(), daemon.rss_mb("agent.worker")
             gate = asyncio.Semaphore(args.concurrent)
 
             async def one(number: int) -> None:
                 async with gate:
-                    await _call(daemon.url, spoken, args.questions, number, found)
+                    await _call(daemon.url, spoken, args.questions, number, found, args)
 
             async with asyncio.TaskGroup() as group:
                 for number in range(args.calls):
@@ -126,7 +131,7 @@ def _metrics(
         "answers": len(found.v2v_ms),
         "interruptions": len(found.yield_ms),
         "unanswered": found.unanswered,
-        "misheard_turns": found.misheard,
+        "caller_wer_percent": round(100 * found.word_errors / max(1, found.words_said), 1),
         **report.percentiles("v2v_ms", found.v2v_ms),
         **report.percentiles("yield_ms", found.yield_ms),
         **report.percentiles("audio_after_interruption_ms", found.after_notice_ms),
@@ -160,11 +165,17 @@ async def _speech(texts: tuple[str, ...]) -> dict[str, NDArray[np.int16]]:
 
 
 async def _call(
-    url: str, spoken: dict[str, NDArray[np.int16]], questions: int, number: int, found: Findings
+    url: str,
+    spoken: dict[str, NDArray[np.int16]],
+    questions: int,
+    number: int,
+    found: Findings,
+    args: argparse.Namespace,
 ) -> None:
-    from transports.caller import Caller
+    from transports.caller import Caller, Impairment
 
-    caller = await Caller.dial(url)
+    bad_line = Impairment(loss=args.loss, jitter_ms=args.jitter_ms, seed=number)
+    caller = await Caller.dial(url, impairment=bad_line if args.loss or args.jitter_ms else None)
     asked: list[tuple[float, float, str]] = []
     cuts: list[tuple[float, float]] = []
     try:
@@ -219,9 +230,9 @@ def _read_off(
         answer_s = calls.first_voice_s(right, end_s, length_s)
         if mouth_shut_s and answer_s:
             found.v2v_ms.append((answer_s - mouth_shut_s) * 1000)
-        heard = _transcript(messages, start_s, end_s + 4)
-        if calls.word_distance(calls.words(heard), calls.words(text)) > 1:
-            found.misheard += 1
+        heard, said = calls.words(_transcript(messages, start_s, end_s + 4)), calls.words(text)
+        found.word_errors += calls.word_distance(heard, said)
+        found.words_said += len(said)
     for start_s, end_s in cuts:
         _read_off_cut(left, right, start_s, end_s, messages, found)
     for message in messages:

@@ -4,13 +4,19 @@ Implemented by `transports.webrtc.WebRtcPeer` (and, in tests, by a scripted fake
 are called from the event loop's thread.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from pipecat.processors.frame_processor import FrameProcessor
 
 
 class PlaybackClock(Protocol):
     """What of the agent's speech really went out, counted in samples sent."""
+
+    tap: Callable[[NDArray[np.int16]], None] | None
+    """Shown every 20 ms that leave, 48 kHz mono, silence included; for recording."""
 
     def sent_s(self, utterance: int) -> float:
         """Seconds of this utterance's audio handed to the network so far (0 if unknown)."""

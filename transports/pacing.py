@@ -8,13 +8,16 @@ methods are called from the event loop's thread.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 Pcm = NDArray[np.int16]
+
+Tap = Callable[[Pcm], None]
+"""Shown every frame that leaves; must neither keep nor change it."""
 
 RATE_HZ = 48_000
 FRAME_SAMPLES = 960  # 20 ms
@@ -105,6 +108,7 @@ class Playback:
         self._events: deque[Started | Ended] = deque()
         self._room_changed = asyncio.Event()
         self._closed = False
+        self.tap: Tap | None = None
 
     # Producer
 
@@ -254,6 +258,8 @@ class Playback:
             self.counts.underruns += 1
         self.counts.line_samples += FRAME_SAMPLES
         self._room_changed.set()
+        if self.tap is not None:
+            self.tap(frame)
         return frame
 
     def take_events(self) -> Iterator[Started | Ended]:

@@ -7,7 +7,7 @@ Runs on the event loop's thread only.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -92,8 +92,11 @@ class Ears(FrameProcessor):
         language: str,
         log: EventLog,
         metrics: Metrics,
+        on_audio: Callable[[bytes], None] | None = None,
     ) -> None:
+        """`on_audio` is shown every frame of the caller, 16 kHz mono s16le."""
         super().__init__(name="ears")
+        self._on_audio = on_audio
         self._taker = taker
         self._voice = voice
         self._stt = stt
@@ -114,10 +117,17 @@ class Ears(FrameProcessor):
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._consumer: asyncio.Task[None] | None = None
 
+    @property
+    def received_samples(self) -> int:
+        """The ear's clock, in samples at 16 kHz."""
+        return self._memory.total_samples
+
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Hear audio; learn whether the agent is busy; pass the rest on."""
         await super().process_frame(frame, direction)
         if isinstance(frame, InputAudioRawFrame):
+            if self._on_audio:
+                self._on_audio(frame.audio)
             await self._hear(np.frombuffer(frame.audio, dtype=np.int16))
         elif isinstance(frame, AgentBusyFrame):
             self._agent_busy = frame.busy
