@@ -45,7 +45,7 @@ class Clip:
 def speech() -> list[Clip]:
     """Every clip with words: each human clip in three conditions, each sentence in two."""
     clips = []
-    for clip in _human():
+    for clip in human():
         clips += [_in_condition(clip, condition) for condition in ("clean", "noise_10db", "phone")]
     babble = _babble()
     for number, clip in enumerate(_synthetic()):
@@ -79,6 +79,11 @@ def not_speech() -> list[Clip]:
     return clips
 
 
+def with_noise(audio: Audio, snr_db: float, seed: str) -> Audio:
+    """The audio in pink noise."""
+    return _mixed(audio, _pink(len(audio), _random(seed)), snr_db)
+
+
 def _half(key: str) -> Literal["dev", "held_out"]:
     return "dev" if hashlib.sha256(key.encode()).digest()[0] % 2 else "held_out"
 
@@ -88,7 +93,8 @@ def _random(*keys: str) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:8], "little"))
 
 
-def _human() -> Iterator[Clip]:
+def human() -> Iterator[Clip]:
+    """The human clips as they were recorded."""
     with (DATA / "human" / "transcripts.tsv").open(encoding="utf-8", newline="") as table:
         for name, text in csv.reader(table, delimiter="\t"):
             audio = _read_wav(DATA / "human" / f"{name}.wav")
