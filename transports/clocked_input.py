@@ -30,10 +30,11 @@ SILENCE_LAG_S = 0.02
 # A timestamp further ahead than this is a jump of the sender's clock, not a gap: real absence has
 # already been filled with silence by then.
 MAX_GAP_SAMPLES = LINE_HZ // 2
-# A sender whose packets are behind the stream for this long has lost time (it stopped its clock
-# while it sent nothing); the stream then goes on from its packets.  A burst of delayed packets is
-# over sooner.
-LATE_FOR_S = 0.5
+# A sender that stopped its clock while it sent nothing comes back behind the stream and stays
+# there.  Two packets in a row so far behind, and this far apart, are taken for that, and the
+# stream goes on from them; a burst of delayed packets comes closer together and is dropped.
+FAR_BEHIND_SAMPLES = LINE_HZ // 10
+PACED_S = 0.01
 
 
 @dataclass
@@ -44,6 +45,14 @@ class InputCounts:
     """Packets that were not Opus."""
     rebased: int = 0
     """Jumps of the sender's clock."""
+
+
+@dataclass
+class _Behind:
+    """The newest packet, if the stream had gone past it."""
+
+    at_s: float
+    run: tuple[int, Pcm]  # Timestamp and samples.
 
 
 class ClockedInput:
@@ -63,7 +72,7 @@ class ClockedInput:
         self._anchor: tuple[float, int] | None = None  # time and samples given by then
         self._absent_s = 0.0
         self._ticked_s = 0.0
-        self._late_since: float | None = None
+        self._behind: _Behind | None = None
 
     @property
     def started(self) -> bool:
@@ -78,32 +87,35 @@ class ClockedInput:
 
     def packet(self, packet: Packet, now_s: float) -> list[bytes]:
         """Take a packet; return the chunks that are complete."""
-        ready = self.jitter.add(packet)
-        return self._give(self._placed(ready, now_s), now_s)
+        # Also a packet that comes too late ends the absence: more silence would overtake the next.
+        self._absent_s = 0.0
+        pcm = self._placed(self.jitter.add(packet), now_s)
+        if self._anchor is None or not len(pcm):
+            return []
+        chunks = self._chunks(pcm)
+        self._anchor = (now_s, self._given_samples)
+        return chunks
 
     def tick(self, now_s: float) -> list[bytes]:
         """Go on with silence if packets have been absent for more than 100 ms."""
         if self._anchor is None:
             return []
-        then_s, given = self._anchor
+        then_s, _ = self._anchor
         self._absent_s += min(now_s - max(then_s, self._ticked_s), MAX_TICK_S)
         self._ticked_s = now_s
         if self._absent_s <= ABSENT_AFTER_S:
             return []
         # What still waits for a hole came before the absence, so it does not end it.
         chunks = self._chunks(self._placed(self.jitter.flush(), now_s))
-        due = given + round((now_s - then_s - SILENCE_LAG_S) * LINE_HZ)
-        if due > self._given_samples:
-            chunks += self._chunks(self.concealer.fill(due - self._given_samples))
-        return chunks
+        return chunks + self._chunks(self.concealer.fill(self._due_samples(now_s)))
 
-    def _give(self, pcm: Pcm, now_s: float) -> list[bytes]:
-        if self._anchor is None or not len(pcm):
-            return []
-        chunks = self._chunks(pcm)
-        self._anchor = (now_s, self._given_samples)
-        self._absent_s = 0.0
-        return chunks
+    def _due_samples(self, now_s: float) -> int:
+        """Return how far the stream is behind the clock."""
+        if self._anchor is None:
+            return 0
+        then_s, given = self._anchor
+        due = given + round((now_s - then_s - SILENCE_LAG_S) * LINE_HZ)
+        return max(0, due - self._given_samples)
 
     def _placed(self, ready: list[Ordered], now_s: float) -> Pcm:
         parts = [self._place(ordered, now_s) for ordered in ready]
@@ -116,18 +128,30 @@ class ClockedInput:
             return np.zeros(0, np.int16)
         timestamp = ordered.packet.timestamp
         offset = self.concealer.offset(timestamp)
-        behind = -offset >= len(pcm) > 0
-        if not behind:
-            self._late_since = None
-        elif self._late_since is None:
-            self._late_since = now_s
-        lost_time = self._late_since is not None and now_s - self._late_since > LATE_FOR_S
-        if ordered.restarted or offset > MAX_GAP_SAMPLES or lost_time:
-            if self.concealer.counts.received:
-                self.counts.rebased += 1
-            self.concealer.rebase(timestamp)
-            self._late_since = None
+        if ordered.restarted or offset > MAX_GAP_SAMPLES:
+            return self._rebased([(timestamp, pcm)], now_s)
+        if -offset < len(pcm):
+            self._behind = None
+            return self.concealer.feed(pcm, timestamp)
+        return self._place_behind(timestamp, pcm, -offset, now_s)
+
+    def _place_behind(self, timestamp: int, pcm: Pcm, behind: int, now_s: float) -> Pcm:
+        """Drop a packet that the stream has gone past, unless its sender has lost time."""
+        before, run = self._behind, (timestamp, pcm)
+        self._behind = _Behind(now_s, run)
+        if before and now_s - before.at_s >= PACED_S and behind >= FAR_BEHIND_SAMPLES:
+            return self._rebased([before.run, run], now_s)
         return self.concealer.feed(pcm, timestamp)
+
+    def _rebased(self, runs: list[tuple[int, Pcm]], now_s: float) -> Pcm:
+        """Go on from these runs, whatever their timestamps were before."""
+        if self.concealer.counts.received:
+            self.counts.rebased += 1
+        self._behind = None
+        parts = [self.concealer.fill(self._due_samples(now_s))]
+        self.concealer.rebase(runs[0][0])
+        parts += [self.concealer.feed(pcm, timestamp) for timestamp, pcm in runs]
+        return np.concatenate(parts)
 
     def _chunks(self, pcm: Pcm) -> list[bytes]:
         self._given_samples += len(pcm)

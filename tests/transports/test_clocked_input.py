@@ -124,15 +124,53 @@ def test_pause_of_discontinuous_transmission_is_silence_of_the_same_length():
     assert line.voice.concealer.counts.late <= FRAME
 
 
-def test_sender_that_stopped_its_clock_while_silent_is_heard_again():
+@pytest.mark.parametrize("pause_s", [0.3, 0.5, 5.0])
+def test_sender_that_stopped_its_clock_while_silent_loses_nothing_it_says(pause_s):
+    line = Line()
+    for n in range(10):
+        line.run([packet(n)])
+    line.run([], seconds=pause_s)
+    for n in range(10, 110):
+        line.run([packet(n)])
+    assert line.voice.counts.rebased == 1
+    assert line.seconds == pytest.approx(2.2 + pause_s, abs=0.06)
+    assert np.count_nonzero(line.pcm > 500) == pytest.approx(110 * 320, abs=700)
+
+
+def test_stopped_clock_is_told_even_after_a_burst():
     line = Line()
     for n in range(10):
         line.run([packet(n)])
     line.run([], seconds=5.0)
-    for n in range(10, 110):
+    line.run([packet(10), packet(11), packet(12)])
+    for n in range(13, 60):
         line.run([packet(n)])
     assert line.voice.counts.rebased == 1
-    assert line.pcm[-1600] == pytest.approx(1000, abs=2)
+    assert np.count_nonzero(line.pcm > 500) >= 57 * 320
+
+
+def test_packets_a_little_later_than_before_the_absence_are_heard_at_once():
+    line = Line()
+    for n in range(10):
+        line.run([packet(n)])
+    line.run([], seconds=1.0)
+    for n in range(58, 110):  # The path has become 40 ms longer.
+        line.run([packet(n)])
+    assert line.voice.counts.rebased == 0
+    assert line.voice.concealer.counts.late <= 4 * FRAME
+    assert np.count_nonzero(line.pcm > 500) >= (10 + 52 - 5) * 320
+
+
+def test_burst_of_long_delayed_packets_is_not_taken_for_lost_time():
+    line = Line()
+    for n in range(10):
+        line.run([packet(n)])
+    line.run([], seconds=1.0)
+    line.run([packet(n) for n in range(10, 60)])
+    for n in range(60, 100):
+        line.run([packet(n)])
+    assert line.voice.counts.rebased == 0
+    assert line.seconds == pytest.approx(2.0, abs=0.06)
 
 
 def test_new_source_goes_on_without_a_gap():
