@@ -264,7 +264,9 @@ class Page {
     };
     const microphone = this.microphone;
     const listenForSilence = () => {
-      if (!microphone.everHeard && !microphone.muted) this.lines.notice.say("hint_silentMicrophone");
+      if (microphone.everHeard || microphone.muted) return;
+      this.lines.notice.say("hint_silentMicrophone");
+      microphone.onceHeard = () => this.lines.notice.clear();
     };
     this.callTimers.push(setInterval(tick, 1000));
     this.callTimers.push(setTimeout(listenForSilence, SILENT_MICROPHONE_MS));
@@ -277,10 +279,6 @@ class Page {
         return this.setTalk("user");
       case "user-stopped-speaking":
         return this.setTalk("thinking");
-      case "bot-started-speaking":
-        return this.setTalk("agent");
-      case "bot-stopped-speaking":
-        return this.setTalk("listening");
       case "user-transcription":
         return this.transcript.heardCaller(String(data.text ?? ""), data.final === true);
       case "error":
@@ -295,8 +293,10 @@ class Page {
       case "agent-text":
         return this.transcript.willSpeak(data.utterance, String(data.text ?? ""));
       case "agent-progress":
+        this.setTalk("agent");
         return this.transcript.spoke(data.utterance, data.spoken_chars);
       case "agent-ended":
+        if (document.body.dataset.talk === "agent") this.setTalk("listening");
         return this.transcript.ended(data.utterance, data.spoken_chars, data.interrupted === true);
       case "turn-latency":
         return this.latency.add(data);

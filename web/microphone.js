@@ -34,6 +34,7 @@ export class Microphone {
     this.track = stream.getAudioTracks()[0];
     this.audioContext = audioContext;
     this.everHeard = false;
+    this.onceHeard = () => {}; // called with the first sound after it was set
     this.source = null;
   }
 
@@ -44,11 +45,17 @@ export class Microphone {
     this.source = this.audioContext.createMediaStreamSource(this.stream);
     const processor = new AudioWorkletNode(this.audioContext, "level", { numberOfOutputs: 0 });
     processor.port.onmessage = ({ data }) => {
-      if (data.peak > HEARD_PEAK) this.everHeard = true;
+      if (data.peak > HEARD_PEAK) this.hear();
       const decibels = 20 * Math.log10(Math.max(data.rms, 1e-6));
       onLevel(this.muted ? 0 : Math.min(1, Math.max(0, 1 - decibels / FLOOR_DB)));
     };
     this.source.connect(processor);
+  }
+
+  hear() {
+    this.everHeard = true;
+    this.onceHeard();
+    this.onceHeard = () => {};
   }
 
   get muted() {

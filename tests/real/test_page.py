@@ -1,14 +1,23 @@
 """The page in a real browser, against a daemon that says what each test tells it to."""
 
 import re
+import wave
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.real.browser import ALLOW_MICROPHONE, FAKE_DEVICE, Browsers, Complaints, chromium
+from tests.real.browser import (
+    ALLOW_MICROPHONE,
+    FAKE_DEVICE,
+    Browsers,
+    Complaints,
+    chromium,
+    playing,
+)
 from tests.real.fake_daemon import FakeDaemon
 
 pytestmark = pytest.mark.real
@@ -142,7 +151,6 @@ def test_the_agents_words_appear_as_they_are_spoken(call: Open) -> None:
     call.daemon.tell(type="agent-text", utterance=1, text="Lima is the capital. ")
     call.daemon.tell(type="agent-text", utterance=1, text="It lies by the sea 🌊 there.")
     call.daemon.tell(type="agent-progress", utterance=1, spoken_chars=0)
-    call.daemon.send("bot-started-speaking")
     expect(call.page.locator("#state")).to_have_text("Speaking")
     expect(text).to_have_count(0)
     call.daemon.tell(type="agent-progress", utterance=1, spoken_chars=4)
@@ -152,6 +160,7 @@ def test_the_agents_words_appear_as_they_are_spoken(call: Open) -> None:
     call.daemon.tell(type="agent-ended", utterance=1, spoken_chars=48, interrupted=False)
     expect(text).to_have_text("Lima is the capital. It lies by the sea 🌊 there.")
     expect(text.locator("s")).to_have_count(0)
+    expect(call.page.locator("#state")).to_have_text("Listening")
 
 
 def test_words_cut_off_by_an_interruption_are_shown_and_named_as_unspoken(call: Open) -> None:
@@ -205,6 +214,23 @@ def test_the_microphone_level_moves_and_mute_stills_it(call: Open) -> None:
     call.page.click("#mute")
     expect(call.page.locator("#state")).to_have_text("Listening")
     expect(meter).to_have_attribute("aria-valuenow", LOUD)
+
+
+def test_a_silent_microphone_is_pointed_out_until_it_is_heard(
+    opened: Opened, tmp_path: Path
+) -> None:
+    microphone = tmp_path / "late.wav"
+    rate = 16_000
+    with wave.open(str(microphone), "wb") as wav:
+        wav.setparams((1, 2, rate, 0, "NONE", ""))
+        wav.writeframes(bytes(2 * 12 * rate))
+        wav.writeframes(b"\x00\x20\x00\xe0" * rate)
+    with opened(*playing(microphone)) as home:
+        start(home.page)
+        expect(home.page.locator("#notice")).to_contain_text(
+            "Nothing can be heard from your microphone", timeout=10_000
+        )
+        expect(home.page.locator("#notice")).to_be_empty(timeout=20_000)
 
 
 def test_a_notice_of_the_server_is_shown_in_the_callers_words(call: Open) -> None:
@@ -451,7 +477,7 @@ def test_nothing_is_cut_off_at_any_width(opened: Opened, width: int) -> None:
 def test_reduced_motion_stops_every_animation(opened: Opened) -> None:
     with opened(reduced_motion="reduce") as home:
         start(home.page)
-        home.daemon.send("bot-started-speaking")
+        home.daemon.tell(type="agent-progress", utterance=1, spoken_chars=0)
         expect(home.page.locator("#state")).to_have_text("Speaking")
         assert home.page.evaluate("document.getAnimations().length") == 0
 

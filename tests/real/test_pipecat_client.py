@@ -15,102 +15,51 @@ What `@pipecat-ai/small-webrtc-transport` 1.10.8 sends, held here so that an upd
 - `POST /start` only when the application asks for `startBot`; `connect` alone never does.
 """
 
-import os
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Error, Page
 
 from tests.real.browser import ALLOW_MICROPHONE, FAKE_DEVICE, chromium
 from tests.real.fake_daemon import FakeDaemon
+from tests.real.pipecat_caller import PipecatCaller, build_bundle
 
 pytestmark = pytest.mark.real
 
-FOLDER = Path(__file__).parent / "pipecat_client"
-HTML = (
-    '<!doctype html><title>caller</title><audio autoplay></audio><script src="caller.js"></script>'
-)
+TOKEN = {"Authorization": "Bearer secret"}
+TUTOR = {"persona": "tutor-en"}
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The client and its caller in one script."""
-    installed = FOLDER / "node_modules" / ".package-lock.json"
-    lock = FOLDER / "package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        npm("ci", "--ignore-scripts", "--no-audit", "--no-fund")
-    script = tmp_path_factory.mktemp("bundle") / "caller.js"
-    npm("exec", "--", "esbuild", "caller.js", "--bundle", "--format=iife", f"--outfile={script}")
-    return script.read_text()
-
-
-def npm(*arguments: str) -> None:
-    done = subprocess.run(
-        ["npm", *arguments], cwd=FOLDER, env=os.environ, capture_output=True, text=True, timeout=180
-    )
-    assert done.returncode == 0, done.stderr
+    return build_bundle(tmp_path_factory.mktemp("bundle"))
 
 
 @pytest.fixture(scope="module")
-def pages() -> Iterator[Page]:
+def page() -> Iterator[Page]:
     with chromium() as browsers:
         yield browsers.get(FAKE_DEVICE, ALLOW_MICROPHONE).new_page()
 
 
-def open_caller(page: Page, url: str, bundle: str) -> None:
-    """Load the caller as if the daemon at `url` served it, so that no other origin is involved."""
-    page.unroute_all()
-    page.route("**/caller", lambda route: route.fulfill(body=HTML, content_type="text/html"))
-    page.route(
-        "**/caller.js", lambda route: route.fulfill(body=bundle, content_type="text/javascript")
-    )
-    page.goto(f"{url}caller")
-
-
-def connect(page: Page, **request: Any) -> Any:
-    return page.evaluate(
-        "request => caller.connect(request)", {"endpoint": "/api/offer", **request}
-    )
-
-
-def wait_for_event(page: Page, name: str) -> None:
-    page.wait_for_function("name => caller.events.some(([n]) => n === name)", arg=name)
-
-
-def events(page: Page, name: str) -> list[Any]:
-    return [detail for event, detail in page.evaluate("caller.events") if event == name]
-
-
-def test_a_call_from_the_first_offer_to_hanging_up(pages: Page, bundle: str) -> None:
+def test_a_call_from_the_first_offer_to_hanging_up(page: Page, bundle: str) -> None:
     with FakeDaemon(token="secret") as daemon:
-        open_caller(pages, daemon.url, bundle)
-        ready = connect(
-            pages,
-            headers={"Authorization": "Bearer secret"},
-            requestData={"persona": "tutor-en"},
-        )
+        caller = PipecatCaller(page, daemon.url, bundle)
+        ready = caller.connect(headers=TOKEN, requestData=TUTOR)
         assert ready["version"] == "2.1.0"
-        wait_for_event(pages, "track")
+        caller.wait_for("track")
         daemon.send("user-transcription", text="Hi.", user_id="", timestamp="", final=True)
-        wait_for_event(pages, "user-transcript")
-        assert events(pages, "user-transcript")[0]["text"] == "Hi."
-        pages.evaluate("caller.disconnect()")
-        wait_for_event(pages, "disconnected")
-        assert events(pages, "error") == []
+        caller.wait_for("user-transcript")
+        assert [said["text"] for said in caller.events("user-transcript")] == ["Hi."]
+        caller.disconnect()
+        assert caller.events("error") == []
 
 
-def test_what_it_sends(pages: Page, bundle: str) -> None:
+def test_what_it_sends(page: Page, bundle: str) -> None:
     with FakeDaemon(token="secret") as daemon:
-        open_caller(pages, daemon.url, bundle)
-        connect(
-            pages,
-            headers={"Authorization": "Bearer secret"},
-            requestData={"persona": "tutor-en"},
-        )
+        caller = PipecatCaller(page, daemon.url, bundle)
+        caller.connect(headers=TOKEN, requestData=TUTOR)
         daemon.wait_for(lambda: any(isinstance(m, str) for m in daemon.received))
+        caller.disconnect()
         offer, *patches = daemon.requests
         assert (offer.method, offer.path) == ("POST", "/api/offer")
         assert offer.headers["Content-Type"] == "application/json"
@@ -120,7 +69,7 @@ def test_what_it_sends(pages: Page, bundle: str) -> None:
             "type": "offer",
             "pc_id": None,
             "restart_pc": False,
-            "requestData": {"persona": "tutor-en"},
+            "requestData": TUTOR,
         }
         sections = [line.split()[0] for line in sdp.splitlines() if line.startswith("m=")]
         assert sections == ["m=audio", "m=video", "m=video", "m=application"]
@@ -139,15 +88,13 @@ def test_what_it_sends(pages: Page, bundle: str) -> None:
             }
             for index in range(3)
         ]
-        ready = daemon.messages("client-ready")
-        assert [m["data"]["version"] for m in ready] == ["2.1.0"]
-        pages.evaluate("caller.disconnect()")
+        assert [m["data"]["version"] for m in daemon.messages("client-ready")] == ["2.1.0"]
 
 
-def test_a_refused_offer_is_an_error_of_connect(pages: Page, bundle: str) -> None:
+def test_a_refused_offer_is_an_error_of_connect(page: Page, bundle: str) -> None:
     with FakeDaemon() as daemon:
         daemon.refusal = (422, "unknown_persona", "no such persona")
-        open_caller(pages, daemon.url, bundle)
+        caller = PipecatCaller(page, daemon.url, bundle)
         with pytest.raises(Error, match="WebRTC offer rejected with status 422"):
-            connect(pages, headers={})
+            caller.connect(headers={})
         assert [r.method for r in daemon.requests] == ["POST"]

@@ -31,7 +31,7 @@ const client = new PipecatClient({
     onDisconnected: note("disconnected"),
     onTrackStarted: (track, participant) => {
       if (participant?.local || track.kind !== "audio") return;
-      const audio = document.querySelector("audio");
+      const audio = document.getElementById("agent-audio");
       audio.srcObject = new MediaStream([track]);
       audio.play();
       events.push(["track", track.kind]);
@@ -39,11 +39,15 @@ const client = new PipecatClient({
   },
 });
 
+// The client waits for the agent as long as it takes; a test does not.
+const overdue = () =>
+  new Promise((_, reject) => setTimeout(() => reject(new Error("no bot-ready came")), 20_000));
+
 window.caller = {
   events,
-  connect: ({ endpoint, headers, requestData }) =>
-    client
-      .connect({ webrtcRequestParams: { endpoint, headers: new Headers(headers), requestData } })
-      .then((ready) => ready, (error) => Promise.reject(new Error(String(error.message ?? error)))),
+  connect: ({ endpoint, headers, requestData }) => {
+    const webrtcRequestParams = { endpoint, headers: new Headers(headers), requestData };
+    return Promise.race([client.connect({ webrtcRequestParams }), overdue()]);
+  },
   disconnect: () => client.disconnect(),
 };
