@@ -26,6 +26,10 @@ HARD_LIMIT_SHARE = 1.25
 """Beyond this share of the wanted size the oldest messages go, summary or not: a summary that
 fails or comes late must not make the endpoint refuse the conversation."""
 
+OPENING = "Hello?"
+"""Stands for the caller before a greeting: many models want the user to speak first, and refuse
+two assistant messages in a row."""
+
 _SUMMARY_REQUEST = (
     "Summarise this conversation in at most four short sentences. Keep names, numbers, dates, "
     "wishes and what was promised. Write nothing but the summary, in the conversation's language."
@@ -102,7 +106,10 @@ class Conversation:
         if self._summary:
             system += f"\n\n{_SUMMARY_HEADING} {self._summary}"
         messages: list[Message] = [{"role": "system", "content": system}]
-        for entry in (*self._examples, *self._entries):
+        entries = list(self._entries)
+        if entries and not _is_user(entries[0]):
+            entries.insert(0, _Said("user", OPENING))
+        for entry in (*self._examples, *entries):
             messages += _as_messages(entry)
         return messages
 

@@ -122,7 +122,9 @@ class OpenAiChat:
         Costs one token; pays on endpoints that keep the prefix of a prompt, such as the built-in
         one.  Failures are of no consequence and only logged.
         """
-        events = self._answer(_Request(messages, tools, max_tokens=1), _Progress())
+        # A list that ends with the agent's words would be taken as an answer to go on with.
+        asked = [*messages, {"role": "user", "content": "Hello"}]
+        events = self._answer(_Request(asked, tools, max_tokens=1), _Progress())
         try:
             async for _ in events:
                 pass

@@ -67,6 +67,12 @@ def test_chinese_is_joined_without_a_space():
     assert contents(conversation) == ["P", "我想订一张桌子。"]
 
 
+def test_a_greeting_follows_a_word_of_the_caller():
+    conversation = Conversation("P", examples=[("Hi", "Hello")])
+    conversation.add_agent("Welcome!", interrupted=False)
+    assert roles(conversation) == ["system", "user", "assistant", "user", "assistant"]
+
+
 def test_what_nobody_heard_leaves_no_trace():
     conversation = Conversation("P")
     conversation.add_agent("  ", interrupted=True)
@@ -94,6 +100,7 @@ def test_a_tool_call_stands_right_before_its_result():
 
 def test_a_cancelled_tool_has_a_result_that_says_so():
     conversation = Conversation("P")
+    conversation.add_user("What time is it?")
     conversation.add_tool_exchange(CALL, None)
     assert "cancelled" in conversation.messages()[-1]["content"]
 

@@ -336,6 +336,7 @@ def test_priming_asks_for_one_token_and_never_fails():
 
     requests = asyncio.run(run())
     assert [request["max_tokens"] for request in requests] == [1, 1]
+    assert [request["messages"][-1]["role"] for request in requests] == ["user", "user"]
 
 
 def test_a_shared_pool_is_left_open():
