@@ -400,7 +400,9 @@ class SpeakableStream:
                 return None
             return _Take(1, "" if last_cell else "，" if self._cjk else ", ")
         if char == "!" and (self._space or self._last.isspace()):
-            return _Take(1)  # the mark of an image, or nothing that can be spoken
+            if len(text) == 1 and not final:
+                return None
+            return _Take(1, "" if text[1:2] == "[" else "!")  # "![" is an image's mark
         if char in self._signs:
             return _Take(1, self._signs[char])
         if char in _DROPPED or unicodedata.category(char) in _SILENT_CATEGORIES:
