@@ -136,7 +136,7 @@ export class Call extends EventTarget {
       return; // not for us
     }
     if (message?.label !== LABEL) return;
-    if (!this.live && message.type === "bot-ready") {
+    if (!this.live) { // whatever the agent sends first: it is there
       this.live = true;
       this.emit("live");
     }

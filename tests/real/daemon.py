@@ -46,11 +46,9 @@ class Daemon:
     async def wait_for(self, name: str) -> None:
         """Wait until a killed child has a successor and the daemon takes calls."""
         async with asyncio.timeout(READY_S), aiohttp.ClientSession() as http:
-            while not self._has_successor(name):
-                await asyncio.sleep(POLL_S)
             while True:
                 async with http.get(f"{self.url}readyz") as answer:
-                    if answer.status == 200:
+                    if answer.status == 200 and self._has_successor(name):
                         return
                 await asyncio.sleep(POLL_S)
 
