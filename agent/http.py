@@ -60,6 +60,7 @@ PAGE_HEADERS = {
     "Cache-Control": "no-cache",
 }
 COMMON_HEADERS = {
+    "Server": "parley",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",

@@ -14,6 +14,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ from loguru import logger
 
 from agent import weights
 from agent.child import Child
-from agent.config import Config, LlmConfig, write_resolved
+from agent.config import Config, LlmConfig, TtsConfig, write_resolved
 from agent.lifeline import EXIT_FAILED, EXIT_UNUSABLE
 from agent.siblings import Siblings
 from agent.tables import ConfigError, Problem
 
 BACKLOG = 128
+SAME_SIGNAL_S = 0.5
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 POLL_S = 0.2
 STALL_POLL_S = 5.0
@@ -38,31 +40,40 @@ MODELS_STOP_S = 5.0
 MAX_TEMP_DIR_CHARS = 70
 
 
+@dataclass(frozen=True)
+class Children:
+    """The processes of a daemon."""
+
+    models: Sequence[Child]
+    workers: Sequence[Child]
+
+    @property
+    def all(self) -> list[Child]:
+        """The model processes, then the workers."""
+        return [*self.models, *self.workers]
+
+
 class Supervisor:
-    """All children of a daemon."""
+    """Keeps a daemon's children running, and ends them in order."""
 
     def __init__(
         self,
-        config: Config,
+        children: Children,
         listener: socket.socket,
         run_dir: Path,
         *,
-        log_level: str,
+        drain_s: float,
         say: Callable[[str], None],
     ) -> None:
-        """`say` tells the person who started the daemon that it is ready, and where.
-
-        Raises `ConfigError` when a child's command cannot be put together.
-        """
-        self._config = config
-        self._log_level = log_level
-        self._say = say
-        self._run_dir = run_dir
+        """`say` tells the person who started the daemon that it is ready, and where."""
+        self._children = children
         self._listener = listener
-        self._signals = 0
+        self._run_dir = run_dir
+        self._drain_s = drain_s
+        self._say = say
+        self._signalled_s = 0.0
+        self._hurried = False
         self._stop = asyncio.Event()
-        self._models = self._model_children()
-        self._workers = [self._worker_child(index) for index in range(config.server.workers)]
 
     @property
     def url(self) -> str:
@@ -71,19 +82,15 @@ class Supervisor:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
-    @property
-    def children(self) -> list[Child]:
-        """The model processes, then the workers."""
-        return [*self._models, *self._workers]
-
     async def run(self) -> int:
         """Run until SIGTERM or SIGINT, then drain.  Returns the exit status."""
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.add_signal_handler(number, self._on_signal)
-        write_resolved(self._config, self._run_dir / "config.json")
-        siblings = Siblings(self._run_dir, own=-1, count=len(self._workers))
-        running = [asyncio.create_task(child.run(), name=child.name) for child in self.children]
+        siblings = Siblings(self._run_dir, own=-1, count=len(self._children.workers))
+        running = [
+            asyncio.create_task(child.run(), name=child.name) for child in self._children.all
+        ]
         watching: list[asyncio.Task[None]] = [
             asyncio.create_task(self._announce(siblings), name="announce"),
             asyncio.create_task(self._watch_for_stalls(siblings), name="stalls"),
@@ -95,7 +102,7 @@ class Supervisor:
                 return _unusable(running)
             for task in watching:
                 task.cancel()
-            models = len(self._models)
+            models = len(self._children.models)
             return await self._drain(running[:models], running[models:])
         finally:
             tasks: list[asyncio.Task[Any]] = [stopping, *watching, *running]
@@ -114,10 +121,19 @@ class Supervisor:
         self._stop.set()
 
     def _on_signal(self) -> None:
-        self._signals += 1
+        """Drain at the first signal; at a later one, leave at once.
+
+        `make` and `timeout` send theirs to a whole group and again to each child, so signals that
+        come together are one.
+        """
+        now_s = asyncio.get_running_loop().time()
+        if self._stop.is_set() and now_s - self._signalled_s < SAME_SIGNAL_S:
+            return
+        self._hurried = self._stop.is_set()
+        self._signalled_s = now_s
         self.stop()
-        if self._signals > 1:
-            for child in self.children:
+        if self._hurried:
+            for child in self._children.all:
                 child.stop()
                 child.kill()
 
@@ -126,14 +142,14 @@ class Supervisor:
     ) -> int:
         """End the workers first: their calls need the models until the end."""
         logger.info("draining")
-        for child in self._workers:
+        for child in self._children.workers:
             child.stop()
-        await asyncio.wait(workers, timeout=self._config.server.drain_s + DRAIN_MARGIN_S)
-        for child in self._models:
+        await asyncio.wait(workers, timeout=self._drain_s + DRAIN_MARGIN_S)
+        for child in self._children.models:
             child.stop()
         if models:
             await asyncio.wait(models, timeout=MODELS_STOP_S)
-        return EXIT_FAILED if self._signals > 1 else 0
+        return EXIT_FAILED if self._hurried else 0
 
     async def _announce(self, siblings: Siblings) -> None:
         """Wait until a worker can take calls, and say so."""
@@ -146,67 +162,68 @@ class Supervisor:
 
     async def _watch_for_stalls(self, siblings: Siblings) -> None:
         """Kill a worker whose event loop has stopped turning."""
-        silent = dict.fromkeys(range(len(self._workers)), 0)
+        silent = dict.fromkeys(range(len(self._children.workers)), 0)
         while True:
             await asyncio.sleep(STALL_POLL_S)
             stalled = await siblings.stalled()
             for index in silent:
                 silent[index] = silent[index] + 1 if index in stalled else 0
                 if silent[index] >= STALLED_AFTER:
-                    logger.bind(child=self._workers[index].name).error("worker stalled; killing it")
-                    self._workers[index].kill()
+                    worker = self._children.workers[index]
+                    logger.bind(child=worker.name).error("worker stalled; killing it")
+                    worker.kill()
                     silent[index] = 0
-
-    def _model_children(self) -> list[Child]:
-        """Return the model processes this daemon has to run itself."""
-        config = self._config
-        children = []
-        self._tts_address = config.tts.address or f"unix:{self._run_dir / 'tts.sock'}"
-        if not config.tts.address:
-            children.append(Child("tts", self._tts_command()))
-        self._llm_base_url = config.llm.base_url
-        if not config.llm.base_url:
-            port = _free_port()
-            self._llm_base_url = f"http://127.0.0.1:{port}/v1"
-            children.append(Child("llm", llm_command(config.llm, port)))
-        return children
-
-    def _tts_command(self) -> list[str]:
-        return [
-            *(sys.executable, "-m", "tts", "serve", "--exit-with-parent"),
-            *("--address", self._tts_address),
-            *("--threads", str(self._config.tts.threads)),
-            *("--log-level", self._log_level),
-        ]
-
-    def _worker_child(self, index: int) -> Child:
-        command = [
-            *(sys.executable, "-m", "agent.worker", "--exit-with-parent"),
-            *("--config", str(self._run_dir / "config.json")),
-            *("--index", str(index)),
-            *("--listen-fd", str(self._listener.fileno())),
-            *("--run-dir", str(self._run_dir)),
-            *("--tts-address", self._tts_address),
-            *("--llm-base-url", self._llm_base_url),
-            *("--log-level", self._log_level),
-        ]
-        return Child(
-            f"worker-{index}",
-            command,
-            pass_fds=[self._listener.fileno()],
-            fatal_status=EXIT_UNUSABLE,
-        )
 
 
 def serve(config: Config, *, log_level: str, say: Callable[[str], None]) -> int:
-    """Run a daemon; returns its exit status.  Raises `ConfigError` for an address in use."""
+    """Run a daemon; returns its exit status.  Raises `ConfigError` when it cannot start."""
 
-    async def run(listener: socket.socket, folder: Path) -> int:
-        supervisor = Supervisor(config, listener, folder, log_level=log_level, say=say)
-        return await supervisor.run()
+    async def run(children: Children, listener: socket.socket, folder: Path) -> int:
+        drain_s = config.server.drain_s
+        return await Supervisor(children, listener, folder, drain_s=drain_s, say=say).run()
 
     with listen(config.server.host, config.server.port) as listener, run_dir() as folder:
-        return asyncio.run(run(listener, folder))
+        children = plan(config, listener, folder, log_level=log_level)
+        return asyncio.run(run(children, listener, folder))
+
+
+def plan(config: Config, listener: socket.socket, folder: Path, *, log_level: str) -> Children:
+    """Decide which processes a configuration needs; starts none of them.
+
+    Leaves the configuration in the run folder for the workers.  Raises `ConfigError` when a
+    command cannot be put together.
+    """
+    models = []
+    tts_address = config.tts.address
+    if not tts_address:
+        tts_address = f"unix:{folder / 'tts.sock'}"
+        models.append(Child("tts", tts_command(config.tts, tts_address, log_level)))
+    llm_base_url = config.llm.base_url
+    if not llm_base_url:
+        port = _free_port()
+        llm_base_url = f"http://127.0.0.1:{port}/v1"
+        models.append(Child("llm", llm_command(config.llm, port)))
+    config_file = folder / "config.json"
+    write_resolved(config, config_file)
+    command = [
+        *(sys.executable, "-m", "agent.worker", "--exit-with-parent"),
+        *("--config", str(config_file)),
+        *("--listen-fd", str(listener.fileno())),
+        *("--run-dir", str(folder)),
+        *("--tts-address", tts_address),
+        *("--llm-base-url", llm_base_url),
+        *("--log-level", log_level),
+    ]
+    workers = [
+        Child(
+            f"worker-{index}",
+            [*command, "--index", str(index)],
+            pass_fds=[listener.fileno()],
+            fatal_status=EXIT_UNUSABLE,
+        )
+        for index in range(config.server.workers)
+    ]
+    return Children(models, workers)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -228,6 +245,16 @@ def listen(host: str, port: int) -> socket.socket:
         hint = "another port: --set server.port=0 picks a free one"
         raise ConfigError([Problem("server", "port", f"{reason}; {hint}")]) from None
     return listener
+
+
+def tts_command(config: TtsConfig, address: str, log_level: str) -> list[str]:
+    """Return the command of the synthesis service."""
+    return [
+        *(sys.executable, "-m", "tts", "serve", "--exit-with-parent"),
+        *("--address", address),
+        *("--threads", str(config.threads)),
+        *("--log-level", log_level),
+    ]
 
 
 def llm_command(config: LlmConfig, port: int) -> list[str]:

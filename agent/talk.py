@@ -19,7 +19,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from agent.config import Config, Secrets
-from agent.supervisor import Supervisor, listen, run_dir
+from agent.supervisor import Supervisor, listen, plan, run_dir
 from transports.caller import Caller, CallRefused
 
 Pcm = NDArray[np.int16]
@@ -143,7 +143,10 @@ async def talk_to_own_daemon(
     config = config.model_copy(update={"server": server})
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     with listen(server.host, server.port) as listener, run_dir() as folder:
-        supervisor = Supervisor(config, listener, folder, log_level="WARNING", say=ready.set_result)
+        children = plan(config, listener, folder, log_level="WARNING")
+        supervisor = Supervisor(
+            children, listener, folder, drain_s=server.drain_s, say=ready.set_result
+        )
         daemon = asyncio.create_task(supervisor.run(), name="daemon")
         try:
             either: set[asyncio.Future[Any]] = {daemon, ready}

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from agent.child import Child
-from agent.config import Config, LlmConfig
-from agent.lifeline import EXIT_UNUSABLE
+from agent.config import Config, LlmConfig, read_resolved
+from agent.lifeline import EXIT_FAILED, EXIT_UNUSABLE
 from agent.restart import Backoff, RestartPolicy
-from agent.supervisor import Supervisor, listen, llm_command
+from agent.supervisor import SAME_SIGNAL_S, Children, Supervisor, listen, llm_command, plan
 from agent.tables import ConfigError
 
 QUICK = Backoff(first_s=0.01, factor=1.0)
@@ -125,22 +125,23 @@ def test_the_page_is_named_by_an_address_one_can_open(
     tmp_path: Path, host: str, shown: str
 ) -> None:
     with listen(host, 0) as listener:
-        supervisor = supervisor_for(Config(), listener, tmp_path)
+        supervisor = supervisor_for(Children([], []), listener, tmp_path)
         assert supervisor.url == f"http://{shown}:{listener.getsockname()[1]}/"
 
 
-def supervisor_for(config: Config, listener: socket.socket, run_dir: Path) -> Supervisor:
-    return Supervisor(config, listener, run_dir, log_level="INFO", say=lambda url: None)
+def supervisor_for(children: Children, listener: socket.socket, folder: Path) -> Supervisor:
+    return Supervisor(children, listener, folder, drain_s=60.0, say=lambda url: None)
 
 
 def test_remote_services_are_not_started_here(tmp_path: Path) -> None:
-    def names(config: dict[str, object]) -> list[str]:
+    def names(tables: dict[str, object]) -> list[str]:
+        config = Config.model_validate(tables)
         with listen("127.0.0.1", 0) as listener:
-            supervisor = supervisor_for(Config.model_validate(config), listener, tmp_path)
-            return [child.name for child in supervisor.children]
+            children = plan(config, listener, tmp_path, log_level="INFO")
+        assert read_resolved(tmp_path / "config.json") == config
+        return [child.name for child in children.all]
 
-    model = tmp_path / "m.gguf"
-    local = {"local_model_path": model}
+    local = {"local_model_path": tmp_path / "m.gguf"}
     assert names({"llm": local}) == ["tts", "llm", "worker-0"]
     assert names({"llm": {"base_url": "http://127.0.0.1:1/v1"}}) == ["tts", "worker-0"]
     assert names({"llm": local, "tts": {"address": "127.0.0.1:1"}, "server": {"workers": 2}}) == [
@@ -162,3 +163,40 @@ def test_the_built_in_model_gets_its_settings() -> None:
         "--threads": "3",
         "--slots": "5",
     }
+
+
+def test_a_second_signal_cuts_the_drain_short(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        stubborn = f"trap '' TERM; echo started >> {tmp_path}/starts; while :; do sleep 1; done"
+        with listen("127.0.0.1", 0) as listener:
+            children = Children([], [shell(stubborn)])
+            running = asyncio.create_task(supervisor_for(children, listener, tmp_path).run())
+            await line_count(tmp_path / "starts", 1)
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(SAME_SIGNAL_S + 0.1)
+            assert not running.done()
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert await running == EXIT_FAILED
+
+    run(scenario)
+
+
+def test_a_drain_ends_the_workers_before_the_models(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        log = tmp_path / "ends"
+
+        def leaving(name: str) -> Child:
+            ends = f"trap 'echo {name} >> {log}; exit 0' TERM; echo up >> {tmp_path}/{name}"
+            return shell(f"{ends}; while :; do sleep 0.1; done")
+
+        with listen("127.0.0.1", 0) as listener:
+            children = Children([leaving("model")], [leaving("worker")])
+            supervisor = supervisor_for(children, listener, tmp_path)
+            running = asyncio.create_task(supervisor.run())
+            await line_count(tmp_path / "model", 1)
+            await line_count(tmp_path / "worker", 1)
+            supervisor.stop()
+            assert await running == 0
+        assert log.read_text().splitlines() == ["worker", "model"]  # noqa: ASYNC240
+
+    run(scenario)
