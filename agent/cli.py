@@ -8,7 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,7 +108,10 @@ def _config_docs(args: argparse.Namespace) -> int:
 
 
 def _version(args: argparse.Namespace) -> int:
-    print(f"parley {version('parley-voice')}")
+    try:
+        print(f"parley {version('parley-voice')}")
+    except PackageNotFoundError:
+        print("parley, run from its source without being installed")
     return 0
 
 

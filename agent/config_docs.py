@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from agent.config import ENVIRONMENT, Config
 from agent.persona import Persona
 from agent.tables import describe
@@ -39,41 +37,37 @@ def render() -> str:
     parts = [_INTRODUCTION, "## agent.toml\n"]
     schema = Config.model_json_schema()
     for name in Config.model_fields:
-        parts.append(_table(schema["$defs"][_target(schema["properties"][name])], schema, name))
-    parts += [_PERSONAS, _table(_without_id(Persona), Persona.model_json_schema(), None)]
+        table = schema["$defs"][_target(schema["properties"][name])]
+        parts.append(_section(f"[{name}]", table, schema))
+        for key, field in table["properties"].items():
+            if "$ref" in field.get("items", {}):
+                entry = schema["$defs"][_target(field["items"])]
+                parts.append(_section(f"[[{name}.{key}]]", entry, schema))
     persona = Persona.model_json_schema()
-    parts.append(_table(persona["$defs"]["TurnTemperament"], persona, "turns"))
+    persona["properties"].pop("id")
+    parts += [_PERSONAS, _keys(persona, persona)]
+    for key, field in persona["properties"].items():
+        if _is_table(field, persona):
+            parts.append(_section(f"[{key}]", persona["$defs"][_target(field)], persona))
     parts += ["## Environment\n", "| variable | meaning |\n|---|---|"]
     parts += [f"| `{name}` | {meaning} |" for name, meaning in ENVIRONMENT.items()]
     return "\n".join(parts) + "\n"
 
 
-def _table(table: dict[str, Any], root: dict[str, Any], name: str | None) -> str:
-    lines = []
-    if name is not None:
-        lines += [f"### [{name}]\n", table["description"] + "\n"]
-    lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
+def _section(heading: str, table: dict[str, Any], root: dict[str, Any]) -> str:
+    return f"### {heading}\n\n{table['description']}\n\n{_keys(table, root)}"
+
+
+def _keys(table: dict[str, Any], root: dict[str, Any]) -> str:
+    lines = ["| key | value | default | meaning |", "|---|---|---|---|"]
     required = table.get("required", [])
-    nested = []
     for key, field in table["properties"].items():
         default = "required" if key in required else _default(field.get("default"))
         meaning = field.get("description", "").replace("\n", " ").replace("|", "\\|")
         if _is_table(field, root):
             meaning, default = f"See [{key}] below.", ""
         lines.append(f"| `{key}` | {describe(field, root)} | {default} | {meaning} |")
-        item = field.get("items", {})
-        if "$ref" in item:
-            nested.append((f"[{name}.{key}]", root["$defs"][_target(item)]))
-    for heading, entry in nested:
-        lines += ["", _table(entry, root, heading.strip("[]")).replace("### [", "### [[", 1)]
-        lines[-1] = lines[-1].replace("]\n", "]]\n", 1)
     return "\n".join(lines) + "\n"
-
-
-def _without_id(model: type[BaseModel]) -> dict[str, Any]:
-    schema = model.model_json_schema()
-    schema["properties"].pop("id")
-    return schema
 
 
 def _is_table(field: dict[str, Any], root: dict[str, Any]) -> bool:

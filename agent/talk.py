@@ -8,7 +8,7 @@ daemon only what any client sees.
 import asyncio
 import contextlib
 import wave
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,7 +125,7 @@ async def talk(
         sound = caller.recording(RECORDING_HZ)
         await caller.hang_up()
         await asyncio.to_thread(_write_wav, out, sound)
-    report = Report(out, _transcript(_contents(caller)), _turns(_contents(caller)))
+    report = read_report(out, [message.content for message in caller.messages])
     report.voice_to_voice_ms = voice_to_voice_ms(sound, RECORDING_HZ, question_end_s)
     return report
 
@@ -191,18 +191,9 @@ def voice_to_voice_ms(sound: Pcm, rate_hz: int, question_end_s: float) -> int | 
     return int(agent[0]) * 1000 // rate_hz if len(agent) else None
 
 
-def _contents(caller: Caller) -> list[dict[str, Any]]:
-    return [message.content for message in caller.messages]
-
-
-def _server_messages(contents: Iterable[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    return [
-        data
-        for content in contents
-        if content.get("type") == "server-message"
-        and isinstance(data := content.get("data"), dict)
-        and data.get("type") == kind
-    ]
+def read_report(recording: Path, contents: Sequence[dict[str, Any]]) -> Report:
+    """Read what a call came to off its data-channel messages."""
+    return Report(recording, _transcript(contents), _turns(contents))
 
 
 def _transcript(contents: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -236,7 +227,8 @@ def _turns(contents: Iterable[dict[str, Any]]) -> list[Turn]:
             {name.removesuffix("_ms"): ms for name, ms in data["stages"].items()},
             data["total_ms"],
         )
-        for data in _server_messages(contents, "turn-latency")
+        for content in contents
+        if isinstance(data := content.get("data"), dict) and data.get("type") == "turn-latency"
     ]
 
 
