@@ -225,18 +225,20 @@ class SpeakableStream:
 
     def _label(self, text: str, final: bool) -> _Take | None:
         """Drop "Assistant:"; "User:" after the answer means that the model plays the caller."""
-        head = text.lstrip("*").lower()
-        stars = len(text) - len(head)
+        bare = text.lstrip("*")
+        stars = len(text) - len(bare)
         for label in (*AGENT_LABELS, *CALLER_LABELS):
-            if not final and len(head) <= len(label) and label.startswith(head):
-                return None
-            rest = head[len(label) :].lstrip("*") if head.startswith(label) else ""
-            if head.startswith(label) and not rest and not final:
+            head = bare[: len(label)].lower()
+            if head != label:
+                if not final and len(bare) < len(label) and label.startswith(head):
+                    return None
+                continue
+            rest = bare[len(label) :].lstrip("*")
+            if not rest and not final:
                 return None
             if rest[:1] in (":", "："):
-                if label in CALLER_LABELS:
-                    self._over = True
-                return _Take(len(text) - len(rest) + 1 if stars or rest else 0)
+                self._over = label in CALLER_LABELS
+                return _Take(stars + len(bare) - len(rest) + 1)
         return _Take(0)
 
     def _tag(self, text: str, final: bool) -> _Take | None:
