@@ -95,7 +95,7 @@ class WebRtcConfig(Table):
     silence_timeout_s: Seconds = 30.0
     """A call from which no packet came for this long is ended."""
     look_ahead_ms: Annotated[int, Field(ge=20, le=2000)] = 100
-    """Agent audio kept ready ahead of the network, so that a stall of the loop is not heard."""
+    """After a stall of the loop, agent audio of up to this length is sent at once to catch up."""
     fade_ms: Annotated[int, Field(ge=0, le=100)] = 20
     """Length of the fade when the agent is interrupted."""
     reorder_packets: Annotated[int, Field(ge=1, le=16)] = 2
