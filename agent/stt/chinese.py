@@ -1,4 +1,8 @@
-"""Chinese as the rest of the house expects it: simplified script."""
+"""Chinese as the rest of the house expects it: simplified script.
+
+Whisper writes either script as it pleases.  A prompt in simplified characters does not settle it
+and costs accuracy (docs/log.md), so the text is converted afterwards.
+"""
 
 from functools import cache
 

@@ -75,17 +75,13 @@ class WhisperDecoder:
         language: str,
         window_s: float = FULL_WINDOW_S,
         max_tokens: int = _MOST_TOKENS,
-        prompt: str = "",
     ) -> Decoded:
         """Transcribe the audio, padded with silence to `window_s`.
 
-        `prompt` is text that the model takes to be what was said before.  Raises ValueError for a
-        language that Whisper has no name for.
+        Raises ValueError for a language that Whisper has no name for.
         """
         tokenizer = self._tokenizer(language)
         start = list(tokenizer.sot_sequence)
-        if prompt:
-            start = [tokenizer.sot_prev, *tokenizer.encode(" " + prompt), *start]
         encoded = self._whisper.encode(self._features(audio, window_s))
         result = self._whisper.model.generate(
             encoded,

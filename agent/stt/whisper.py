@@ -35,8 +35,6 @@ _VOICE = 0.5
 _MIN_VOICED_S = 0.09
 """Three windows. With less voice than this nobody spoke, whatever the model would make of it."""
 _UNSPACED = ("zh", "ja", "yue")
-_CHINESE_PROMPT = "以下是普通话的句子。"
-"""Makes the model write simplified characters with punctuation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,6 @@ class WhisperStt:
         assert self._models is not None
         decoder = self._models.decoder
         audio_s = len(audio) / SAMPLE_RATE_HZ
-        prompt = _CHINESE_PROMPT if language == "zh" else ""
         short_s = max(SHORTEST_WINDOW_S, audio_s + SHORT_PAD_S)
         if self._config.window == "short" and short_s < FULL_WINDOW_S:
             heard = decoder.decode(
@@ -146,7 +143,6 @@ class WhisperStt:
                 language=language,
                 window_s=short_s,
                 max_tokens=guard.most_tokens(audio_s),
-                prompt=prompt,
             )
             believed = guard.judge(heard, voiced)
             if believed.doubt is None:
@@ -154,7 +150,7 @@ class WhisperStt:
                 return believed.text, "short"
             self.counts[f"doubt_{believed.doubt}"] += 1
         self.counts["full"] += 1
-        heard = decoder.decode(audio, language=language, prompt=prompt)
+        heard = decoder.decode(audio, language=language)
         if guard.nothing_said(heard):
             return "", "full"
         return guard.unlooped(guard.judge(heard, voiced).text), "full"

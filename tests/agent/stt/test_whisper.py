@@ -43,7 +43,6 @@ class FakeDecoder:
         language: str,
         window_s: float = 30.0,
         max_tokens: int = 224,
-        prompt: str = "",
     ) -> Decoded:
         self.passes.append((language, window_s))
         self.began.set()
