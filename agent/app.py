@@ -73,6 +73,12 @@ class App:
     ) -> None:
         """Hold one call; returns when it is over.  Cancelling takes the line down."""
         llm = self._config.llm
+        conversation = Conversation(
+            persona.prompt,
+            examples=persona.examples,
+            context_tokens=llm.context_tokens,
+            keep_messages=llm.keep_messages,
+        )
         names = persona.tools if self._offers_tools else []
         session = Session(
             transport=transport,
@@ -86,14 +92,17 @@ class App:
             ),
             turns=self._config.turns,
             voice=VoiceActivity(self._config.vad, self._silero),
-            conversation=Conversation(
-                persona.prompt,
-                examples=persona.examples,
-                context_tokens=llm.context_tokens,
-                keep_messages=llm.keep_messages,
-            ),
+            conversation=conversation,
             toolbox=self._tools.toolbox(names, ToolContext(record.id, persona.language)),
             log=record.log,
             recording=record.recording,
         )
-        record.end(await session.run())
+        async with asyncio.TaskGroup() as tasks:
+            # While the greeting is spoken, the model reads what every answer begins with.
+            priming = tasks.create_task(self._prime(conversation), name="prime")
+            record.end(await session.run())
+            priming.cancel()
+
+    async def _prime(self, conversation: Conversation) -> None:
+        if not self._config.llm.base_url:
+            await self._chat.prime(conversation.messages())

@@ -188,7 +188,7 @@ class LlmConfig(Table):
     local_model_path: OptionalPath = None
     """GGUF file for the built-in server, relative to the configuration file. Unset: SmolLM2 from
     its package."""
-    local_threads: Annotated[int, Field(ge=1, le=64)] = 2
+    local_threads: Annotated[int, Field(ge=1, le=64)] = 1
     """CPU threads of the built-in server."""
     local_slots: Annotated[int, Field(ge=1, le=64)] = 2
     """Requests the built-in server decodes at once."""
