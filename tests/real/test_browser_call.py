@@ -87,7 +87,12 @@ def write_question(path: Path) -> None:
 def transcribe(recording: str, cache_dir: Path) -> str:
     """Transcribe a recording of the browser's: base64 of WebM."""
     model = WhisperModel(str(weights.whisper("base", cache_dir)), compute_type="int8")
-    segments, _ = model.transcribe(decode(base64.b64decode(recording)), language="en")
+    segments, _ = model.transcribe(
+        decode(base64.b64decode(recording)),
+        language="en",
+        vad_filter=True,  # in silence Whisper repeats what it last heard
+        condition_on_previous_text=False,
+    )
     return " ".join(segment.text for segment in segments)
 
 
