@@ -75,11 +75,10 @@ def _talk(args: argparse.Namespace) -> int:
     try:
         question = read_wav(args.wav)
         check_out(args.out)
+        config, secrets = _load(args)
         if args.url is not None:
-            token = os.environ.get("PARLEY_TOKEN") or None
-            conversation = talk(args.url, token, question, args.out, args.persona)
+            conversation = talk(args.url, secrets.token, question, args.out, args.persona)
         else:
-            config, secrets = _load(args)
             conversation = talk_to_own_daemon(config, secrets, question, args.out, args.persona)
         print(asyncio.run(conversation))
     except ConfigError as error:
@@ -161,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     talk.add_argument("--persona", help="id of the persona to call")
     talk.add_argument(
         "--url",
-        help="a running daemon, its token in PARLEY_TOKEN; without it one is started for the call",
+        help="a running daemon, its token in the environment; else one is started for the call",
     )
     talk.set_defaults(run=_talk)
 

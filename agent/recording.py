@@ -18,7 +18,7 @@ from agent.writer import FileWriter
 HOLD_BACK_S = 1.0
 """Agent audio may be reported this much later than the caller's audio of the same moment."""
 MAX_AHEAD_S = 10.0
-"""Agent audio further ahead of the caller's clock than this is dropped and counted."""
+"""Agent audio further ahead of the caller's clock than this is dropped."""
 HEADER_EVERY_S = 1.0
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _FRAME_BYTES = 4
@@ -129,6 +129,8 @@ class _Mixer:
     def _lay(self, samples: Pcm, at_sample: int, channel: int) -> None:
         late = max(0, self._written - at_sample)
         samples = samples[late : max(late, self._limit() - at_sample)] if channel else samples
+        if len(samples) == 0:
+            return
         start = max(at_sample, self._written) - self._written
         missing = start + len(samples) - len(self._waiting)
         if missing > 0:

@@ -115,3 +115,11 @@ def test_nothing_said_leaves_no_file(tmp_path: Path) -> None:
 
     asyncio.run(scenario())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_agent_audio_far_ahead_of_the_caller_is_dropped(tmp_path: Path) -> None:
+    def use(recording: StereoRecording) -> None:
+        recording.write_caller(tone(1, RATE))
+        recording.write_agent(tone(5, 320), at_sample=10**12)
+
+    assert len(recorded(tmp_path / "call.wav", use)) == RATE
