@@ -121,6 +121,8 @@ class Page {
     const muted = this.microphone?.muted ?? false;
     $("mute").textContent = language.say(muted ? "unmute" : "mute");
     $("mute").disabled = !this.call?.live;
+    if (muted) $("meter").setAttribute("aria-valuetext", language.say("micMuted"));
+    else $("meter").removeAttribute("aria-valuetext");
     $("hang-up").textContent = language.say(this.call?.live ? "hangUp" : "cancelCall");
   }
 

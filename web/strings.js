@@ -193,10 +193,6 @@ class Language {
     return STRINGS[this.code][key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
   }
 
-  has(key) {
-    return Object.hasOwn(STRINGS[this.code], key);
-  }
-
   toggle() {
     this.code = this.code === "zh" ? "en" : "zh";
     remember(STORED, this.code);

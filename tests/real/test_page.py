@@ -211,6 +211,7 @@ def test_the_microphone_level_moves_and_mute_stills_it(call: Open) -> None:
     expect(call.page.locator("#mute")).to_have_attribute("aria-pressed", "true")
     expect(call.page.locator("#state")).to_have_text("You are muted")
     expect(meter).to_have_attribute("aria-valuenow", "0")
+    expect(meter).to_have_attribute("aria-valuetext", "muted")
     call.page.click("#mute")
     expect(call.page.locator("#state")).to_have_text("Listening")
     expect(meter).to_have_attribute("aria-valuenow", LOUD)
