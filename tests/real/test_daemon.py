@@ -9,12 +9,15 @@ import signal
 import sys
 import urllib.error
 import urllib.request
+import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from hibari import Hibari
 
 pytestmark = pytest.mark.real
 
@@ -163,6 +166,39 @@ def test_nobody_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
             assert [child.pid for child in alive] == []
 
     asyncio.run(scenario())
+
+
+def test_a_running_call_is_finished_before_the_daemon_stops(tmp_path: Path) -> None:
+    question, recording = tmp_path / "question.wav", tmp_path / "call.wav"
+    Hibari(threads=1).save("What can you do for me?", str(question))
+
+    async def scenario() -> None:
+        async with daemon(tmp_path) as running:
+            talk = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "agent.cli", "talk", "--url", running.url),
+                *("--wav", str(question), "--out", str(recording)),
+                stdout=asyncio.subprocess.PIPE,
+                cwd=ROOT,
+            )
+
+            async def in_call() -> bool:
+                _, text = await running.get("/healthz")
+                return bool(json.loads(text)["workers"]["0"]["calls"])
+
+            await running.until(in_call)
+            running.process.send_signal(signal.SIGTERM)
+            printed, _ = await talk.communicate()
+            assert talk.returncode == 0
+            assert await running.process.wait() == 0
+            lines = printed.decode().splitlines()
+            assert [line.split(":")[0] for line in lines[:3]] == ["agent", "caller", "agent"]
+            assert lines[-1] == f"recording: {recording}"
+
+    asyncio.run(scenario())
+    with wave.open(str(recording)) as file:
+        assert (file.getnchannels(), file.getframerate()) == (2, 48_000)
+        sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    assert (np.abs(sound) > 300).sum(axis=0).min() > 48_000 // 2  # both sides are heard
 
 
 def test_a_signal_that_comes_twice_at_once_still_drains(tmp_path: Path) -> None:
