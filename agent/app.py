@@ -97,6 +97,7 @@ class App:
             log=record.log,
             recording=record.recording,
         )
+        record.hang_up = session.hang_up
         async with asyncio.TaskGroup() as tasks:
             # While the greeting is spoken, the model reads what every answer begins with.
             priming = tasks.create_task(self._prime(conversation), name="prime")

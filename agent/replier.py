@@ -14,6 +14,8 @@ from typing import Any
 
 from loguru import logger
 from pipecat.frames.frames import (
+    BotStartedSpeakingFrame,
+    BotStoppedSpeakingFrame,
     Frame,
     InterruptionFrame,
     LLMMessagesAppendFrame,
@@ -89,7 +91,7 @@ class Replier(FrameProcessor):
             case NudgeFrame(nudge="goodbye"):
                 await self._recite([self._services.phrases.say("goodbye")], ends_call=True)
             case PlaybackStartedFrame():
-                self._on_started(frame.utterance)
+                await self._on_started(frame.utterance)
             case PlaybackEndedFrame():
                 await self._on_ended(frame)
             case _:
@@ -128,6 +130,7 @@ class Replier(FrameProcessor):
 
     async def _go_on(self, frame: TurnDroppedFrame) -> None:
         """After a false alarm, say the rest; after failed ears, ask to repeat."""
+        await self._notes.turn_dropped()
         if frame.reason == "stt failed":
             await self._notes.notice("stt-down", "")
             await self._recite([self._services.phrases.say("not_caught")])
@@ -205,6 +208,8 @@ class Replier(FrameProcessor):
             heard_s=round(min(heard_s, reply.audio_s), 3),
             heard=heard,
         )
+        if reply.times.first_sent_s is not None:
+            await self.push_frame(BotStoppedSpeakingFrame())
         chars = reply.heard.heard_chars(heard_s)
         await self._notes.agent_ended(reply.utterance, chars, interrupted)
         await self.push_frame(AgentBusyFrame(busy=False), FrameDirection.UPSTREAM)
@@ -218,10 +223,11 @@ class Replier(FrameProcessor):
 
     # While it is heard.
 
-    def _on_started(self, utterance: int) -> None:
+    async def _on_started(self, utterance: int) -> None:
         reply = self._reply
         if reply is None or reply.utterance != utterance:
             return
+        await self.push_frame(BotStartedSpeakingFrame())
         reply.times.first_sent_s = asyncio.get_running_loop().time()
         self._progress = self.create_task(self._show_progress(reply), f"progress-{utterance}")
 

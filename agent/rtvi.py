@@ -6,6 +6,7 @@ adds the spoken words as they are heard, in RTVI's form for any RTVI client and 
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pipecat.frames.frames import OutputTransportMessageUrgentFrame
@@ -14,18 +15,37 @@ from pipecat.processors.frameworks.rtvi import models as rtvi
 Send = Callable[[OutputTransportMessageUrgentFrame], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """A piece of an utterance, as RTVI's bot-output counts them."""
+
+    number: int
+    start: int
+    text: str
+
+
 class ClientNotes:
     """Sends notes to the client of one call; `send` pushes a frame towards the transport."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self._segments: list[_Segment] = []
+        self._segment_count = 0
 
     async def agent_text(self, utterance: int, text: str) -> None:
         """Text that will be spoken next in this utterance."""
+        start = self._segments[-1].start + len(self._segments[-1].text) if self._segments else 0
+        self._segment_count += 1
+        segment = _Segment(self._segment_count, start, text)
+        self._segments.append(segment)
+        await self._output(segment, 0)
         await self._server({"type": "agent-text", "utterance": utterance, "text": text})
 
     async def agent_progress(self, utterance: int, chars: int, words: str) -> None:
         """The first `chars` characters have been heard; `words` are the newest of them."""
+        for segment in self._segments:
+            if segment.start < chars and segment.start + len(segment.text) > chars - len(words):
+                await self._output(segment, chars - segment.start)
         await self._push(rtvi.BotTTSTextMessage(data=rtvi.TextMessageData(text=words)))
         await self._server(
             {"type": "agent-progress", "utterance": utterance, "spoken_chars": chars}
@@ -33,6 +53,7 @@ class ClientNotes:
 
     async def agent_ended(self, utterance: int, chars: int, interrupted: bool) -> None:
         """The utterance is over; `chars` characters of it were heard."""
+        self._segments.clear()
         await self._server(
             {
                 "type": "agent-ended",
@@ -41,6 +62,10 @@ class ClientNotes:
                 "interrupted": interrupted,
             }
         )
+
+    async def turn_dropped(self) -> None:
+        """What sounded like a turn of the caller was none: no answer follows."""
+        await self._server({"type": "turn-dropped"})
 
     async def turn_latency(self, turn: int, stages: Mapping[str, float], total_s: float) -> None:
         """Where the time of an answer went; `stages` in seconds, in order."""
@@ -60,6 +85,21 @@ class ClientNotes:
     async def call_ended(self, reason: str) -> None:
         """The daemon ends the call."""
         await self._server({"type": "call-ended", "reason": reason})
+
+    async def _output(self, segment: _Segment, chars: int) -> None:
+        spoken, left = segment.text[:chars], segment.text[chars:]
+        status: rtvi.SpokenStatus = "in-progress" if spoken else "new"
+        progress = rtvi.SpokenProgressData(accumulated_text=spoken, remaining_text=left)
+        data = rtvi.BotOutputMessageData(
+            text=segment.text,
+            output_type="sentence",
+            segment_id=segment.number,
+            will_be_spoken=True,
+            spoken=not left,
+            spoken_status=status if left else "completed",
+            spoken_progress=progress,
+        )
+        await self._push(rtvi.BotOutputMessage(data=data))
 
     async def _server(self, data: dict[str, Any]) -> None:
         await self._push(rtvi.ServerMessage(data=data))

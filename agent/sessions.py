@@ -42,6 +42,8 @@ class CallRecord:
     log: CallLog | NoLog
     recording: StereoRecording | None = None
     end_reason: str = ""
+    hang_up: Callable[[str], Awaitable[None]] | None = None
+    """Set while the call can be told to end, which lets it tell the caller why."""
 
     def end(self, reason: str) -> None:
         """Say why the call ends; the first one to know is believed."""
@@ -205,11 +207,14 @@ class Sessions:
         task.add_done_callback(self._ending.discard)
 
     async def _end(self, call: RunningCall, reason: str) -> None:
-        """Close the line, which ends the call; cancel it if that does not help."""
+        """Tell the call to end; cancel it if that does not help."""
         call.record.end(reason)
         try:
             async with asyncio.timeout(CLOSE_GRACE_S):
-                await call.transport.close(reason)
+                if call.record.hang_up is not None:
+                    await call.record.hang_up(reason)
+                else:
+                    await call.transport.close(reason)
                 await asyncio.wait({call.task})
         except TimeoutError:
             logger.bind(call=call.record.id).warning("call did not end by itself")

@@ -46,7 +46,7 @@ class CallTransport(Protocol):
         """Pushes `InputAudioRawFrame` downstream: 16 kHz mono s16le, 20 ms each, without gaps.
 
         Lost packets are concealed and absent ones replaced by silence, so the number of samples
-        pushed is the caller's clock.  Also pushes `InputTransportMessageFrame` (parsed JSON).
+        pushed is the caller's clock.  Also broadcasts `InputTransportMessageFrame` (parsed JSON).
         """
 
     @property

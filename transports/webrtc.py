@@ -153,7 +153,9 @@ class WebRtcInput(FrameProcessor):
             await self._arrived.wait()
             self._arrived.clear()
             while self._messages:
-                await self.push_frame(InputTransportMessageFrame(message=self._messages.popleft()))
+                message = self._messages.popleft()
+                # Both ways: RTVI's processor stands before the line, the agent behind it.
+                await self.broadcast_frame(InputTransportMessageFrame, message=message)
             while self._chunks:
                 await self.push_frame(InputAudioRawFrame(self._chunks.popleft(), OUTPUT_HZ, 1))
 

@@ -300,6 +300,9 @@ class Page {
       case "agent-ended":
         if (document.body.dataset.talk === "agent") this.setTalk("listening");
         return this.transcript.ended(data.utterance, data.spoken_chars, data.interrupted === true);
+      case "turn-dropped":
+        if (document.body.dataset.talk === "thinking") this.setTalk("listening");
+        return;
       case "turn-latency":
         return this.latency.add(data);
       case "notice":
