@@ -93,7 +93,9 @@ class ClockedInput:
         if self._anchor is None or not len(pcm):
             return []
         chunks = self._chunks(pcm)
-        self._anchor = (now_s, self._given_samples)
+        # While a packet waits for a hole, what came out is older than what has arrived.
+        if not self.jitter.waits:
+            self._anchor = (now_s, self._given_samples)
         return chunks
 
     def tick(self, now_s: float) -> list[bytes]:

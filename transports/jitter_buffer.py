@@ -63,6 +63,11 @@ class JitterBuffer:
         self._given_up: set[int] = set()
         self._calm = 0
 
+    @property
+    def waits(self) -> bool:
+        """Whether a packet waits for a hole before it."""
+        return bool(self._waiting)
+
     def add(self, packet: Packet) -> list[Ordered]:
         """Take a packet; return all that are ready, in order."""
         self.counts.received += 1

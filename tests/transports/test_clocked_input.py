@@ -206,7 +206,7 @@ def test_nothing_comes_out_before_the_start():
     assert not voice.started
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=100, max_size=200))
 def test_callers_clock_keeps_time_under_any_loss_and_delay(fates):
     """A fate is: 0 and 1 lost, 2 to 5 late by so many ticks less one, else in time."""
@@ -218,4 +218,5 @@ def test_callers_clock_keeps_time_under_any_loss_and_delay(fates):
     for tick in range(len(fates)):
         line.run(arrivals.get(tick, []))
     line.run([], seconds=1.0)
-    assert line.seconds == pytest.approx(len(fates) * 0.02 + 1.0, abs=0.13)
+    # The delay of the last packet (80 ms), the lag of silence (20 ms), less than one chunk.
+    assert line.seconds == pytest.approx(len(fates) * 0.02 + 1.0, abs=0.121)
