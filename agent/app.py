@@ -98,12 +98,4 @@ class App:
             recording=record.recording,
         )
         record.hang_up = session.hang_up
-        async with asyncio.TaskGroup() as tasks:
-            # While the greeting is spoken, the model reads what every answer begins with.
-            priming = tasks.create_task(self._prime(conversation), name="prime")
-            record.end(await session.run())
-            priming.cancel()
-
-    async def _prime(self, conversation: Conversation) -> None:
-        if not self._config.llm.base_url:
-            await self._chat.prime(conversation.messages())
+        record.end(await session.run())

@@ -107,7 +107,7 @@ class VadConfig(Table):
 
     start_ms: Annotated[int, Field(ge=32, le=1000)] = 96
     """Voice that must be seen before speech is believed to have begun."""
-    stop_ms: Annotated[int, Field(ge=40, le=2000)] = 100
+    stop_ms: Annotated[int, Field(ge=40, le=2000)] = 60
     """Silence after which speech is believed to have paused."""
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Silero probability above which a window counts as voice."""
@@ -124,7 +124,7 @@ class TurnsConfig(Table):
     """A turn ends after this much silence, whatever the turn model says."""
     turn_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """smart-turn probability above which a turn counts as complete."""
-    barge_in_ms: Annotated[int, Field(ge=40, le=2000)] = 200
+    barge_in_ms: Annotated[int, Field(ge=40, le=2000)] = 180
     """User speech needed to interrupt the agent."""
     partial_interval_ms: Annotated[int, Field(ge=100, le=5000)] = 600
     """Time between partial transcripts while the user speaks; 60000 and more would be never."""
@@ -145,8 +145,10 @@ class SttConfig(Table):
     """Where the model runs."""
     compute_type: str = "int8"
     """CTranslate2 compute type."""
-    threads: Annotated[int, Field(ge=1, le=64)] = 2
-    """CPU threads of the model."""
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    """CPU threads of one transcription."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    """Transcriptions made at once. From two on, a final one never waits for a partial one."""
     window: Literal["short", "full"] = "short"
     """"short" encodes only the audio there is, with a guard; "full" pads to 30 s as trained."""
     warm_up: bool = True
@@ -188,7 +190,7 @@ class LlmConfig(Table):
     local_model_path: OptionalPath = None
     """GGUF file for the built-in server, relative to the configuration file. Unset: SmolLM2 from
     its package."""
-    local_threads: Annotated[int, Field(ge=1, le=64)] = 1
+    local_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """CPU threads of the built-in server."""
     local_slots: Annotated[int, Field(ge=1, le=64)] = 2
     """Requests the built-in server decodes at once."""

@@ -34,8 +34,9 @@ class _Job:
 class Lane:
     """Threads with one purpose, and two bounded queues in front of them.
 
-    Policy: urgent work begins before patient work, each in order of arrival; work beyond its
-    queue's bound is refused at once with `LaneFull`, so the caller knows and nothing is dropped
+    Policy: urgent work begins before patient work, each in order of arrival; where there are two
+    threads or more, patient work leaves one of them free for urgent work; work beyond its queue's
+    bound is refused at once with `LaneFull`, so the caller knows and nothing is dropped
     in silence.  What waits is kept on the loop's side, so cancelling it needs no lock.
     """
 
@@ -100,13 +101,20 @@ class Lane:
 
     def _begin_waiting(self) -> None:
         loop = asyncio.get_running_loop()
-        while len(self._begun) < self._threads and (self._urgent or self._patient):
-            job = (self._urgent or self._patient).popleft()
+        while queue := self._next_queue():
+            job = queue.popleft()
             if job.result.done():  # cancelled, and its caller has not run yet
                 continue
             begun = loop.run_in_executor(self._executor, job.work, *job.args)
             self._begun.add(begun)
             begun.add_done_callback(partial(self._finish, job))
+
+    def _next_queue(self) -> deque[_Job] | None:
+        """Return where the next job comes from, None if nothing can begin now."""
+        free = self._threads - len(self._begun)
+        if self._urgent and free:
+            return self._urgent
+        return self._patient if self._patient and free > (self._threads > 1) else None
 
     def _finish(self, job: _Job, done: asyncio.Future[Any]) -> None:
         self._begun.discard(done)

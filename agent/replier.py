@@ -71,6 +71,7 @@ class Replier(FrameProcessor):
         self._work: asyncio.Task[None] | None = None
         self._progress: asyncio.Task[None] | None = None
         self._summary: asyncio.Task[None] | None = None
+        self._priming: asyncio.Task[None] | None = None
         self._cut_off: list[str] = []
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -82,6 +83,7 @@ class Replier(FrameProcessor):
             case LLMMessagesAppendFrame(run_llm=True):
                 await self.queue_frame(UserTurnFrame(text=_typed_text(frame.messages)))
             case GreetFrame():
+                self._prime()
                 if self._services.persona.greeting and not self._reply:
                     await self._recite(_pieces(self._services.persona.greeting, self._language))
             case TurnDroppedFrame():
@@ -103,8 +105,9 @@ class Replier(FrameProcessor):
         """End the reply under way and everything beside it."""
         await super().cleanup()  # type: ignore[no-untyped-call]
         await self._leave()
-        if self._summary and not self._summary.done():
-            await self.cancel_task(self._summary)
+        for task in (self._summary, self._priming):
+            if task and not task.done():
+                await self.cancel_task(task)
 
     @property
     def _language(self) -> str:
@@ -114,6 +117,8 @@ class Replier(FrameProcessor):
 
     async def _answer(self, text: str, timing: TurnTiming | None) -> None:
         await self._leave()
+        if self._priming:
+            self._priming.cancel()  # too late to be of use, and it would be in the way
         self._cut_off = []
         self._conversation.add_user(text)
         self._turns += 1
@@ -217,6 +222,14 @@ class Replier(FrameProcessor):
             self._summary = self.create_task(
                 self._conversation.summarise(self._services.chat), "summary"
             )
+        self._prime()
+
+    def _prime(self) -> None:
+        """Have the model read, while nobody waits for it, what the next answer begins with."""
+        if self._priming:
+            self._priming.cancel()
+        messages = list(self._conversation.messages())
+        self._priming = self.create_task(self._services.chat.prime(messages), "prime")
 
     def _summary_running(self) -> bool:
         return self._summary is not None and not self._summary.done()

@@ -9,6 +9,7 @@ full window) finds in the recording, each stage's share, CPU and memory.
 
 import argparse
 import asyncio
+import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.config import SttConfig, cache_dir
+from agent.stt.whisper import WhisperStt
 from bench import calls, report
 
 QUESTIONS = (
@@ -40,10 +43,24 @@ voice = "heart"
 prompt = "You are a friendly assistant on the phone. Answer in one or two short sentences."
 greeting = "{GREETING}"
 """
+PLAYOUT_MS = 60
+"""Of the caller's own jitter buffer; counted in every time but `sent_after_interruption_ms`."""
 TARGETS = {
     "base": {"v2v_ms_p50": 900, "yield_ms_p95": 400, "heard_error_words_max": 1},
     "fast": {"v2v_ms_p50": 700, "yield_ms_p95": 400, "heard_error_words_max": 1},
 }
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """An interrupted utterance."""
+
+    sounded: NDArray[np.int16]
+    """What the caller's loudspeaker played of it, 16 kHz."""
+    meant: str
+    """What the agent was going to say."""
+    believed: str
+    """What the context holds as heard."""
 
 
 @dataclass
@@ -52,8 +69,8 @@ class Findings:
 
     v2v_ms: list[float] = field(default_factory=list)
     yield_ms: list[float] = field(default_factory=list)
-    after_notice_ms: list[float] = field(default_factory=list)
-    cut_offs: list[tuple[NDArray[np.int16], str]] = field(default_factory=list)
+    sent_after_notice_ms: list[float] = field(default_factory=list)
+    cut_offs: list["CutOff"] = field(default_factory=list)
     stages: dict[str, list[float]] = field(default_factory=dict)
     unanswered: int = 0
     word_errors: int = 0
@@ -72,6 +89,10 @@ def main(argv: list[str]) -> dict[str, Any]:
     )
     parser.add_argument("--jitter-ms", type=int, default=0, help="random delay on the way in")
     parser.add_argument("--profile", choices=["base", "fast"], default="base")
+    parser.add_argument(
+        "--set", dest="overrides", action="append", default=[], metavar="TABLE.KEY=VALUE"
+    )
+    parser.add_argument("--logs", default=None, metavar="FOLDER", help="keep the calls' logs there")
     parser.add_argument("--quick", action="store_true", help="one call with two questions")
     args = parser.parse_args(argv)
     if args.quick:
@@ -80,16 +101,20 @@ def main(argv: list[str]) -> dict[str, Any]:
 
 
 async def _bench(args: argparse.Namespace) -> dict[str, Any]:
-    from agent import weights  # noqa: F401  (fails early and clearly without the package)
-
     found = Findings()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "bench.toml").write_text(PERSONA, encoding="utf-8")
-        options = ["--set", f"calls.personas_dir={folder}", "--set", "calls.default_persona=bench"]
-        options += ["--set", f"calls.log_dir={folder}", "--set", "turns.idle_prompt_s=0"]
-        options += ["--set", f"server.max_calls={args.concurrent}"]
-        if args.profile == "fast":
-            options += ["--set", "stt.model=tiny.en"]
+        settings = [
+            f"calls.personas_dir={folder}",
+            "calls.default_persona=bench",
+            f"calls.log_dir={args.logs or folder}",
+            "turns.idle_prompt_s=0",
+            # A line is free again some 70 ms after its caller hung up.
+            f"server.max_calls={args.concurrent + 1}",
+            *(["stt.model=tiny.en"] if args.profile == "fast" else []),
+            *args.overrides,
+        ]
+        options = [word for setting in settings for word in ("--set", setting)]
         async with calls.daemon(*options) as daemon:
             spoken = await _speech((*QUESTIONS, INTERRUPTION))
             await _call(daemon.url, spoken, 1, 0, Findings(), args)  # warm-up, not counted
@@ -113,7 +138,7 @@ async def _bench(args: argparse.Namespace) -> dict[str, Any]:
     return report.result(
         "conversation",
         threads=2,
-        settings=vars(args) | {"playout_ms": 60, "stt": args.profile},
+        settings=vars(args) | {"playout_ms": PLAYOUT_MS, "stt": args.profile},
         metrics=metrics,
         targets=TARGETS[args.profile],
     )
@@ -134,7 +159,7 @@ def _metrics(
         "caller_wer_percent": round(100 * found.word_errors / max(1, found.words_said), 1),
         **report.percentiles("v2v_ms", found.v2v_ms),
         **report.percentiles("yield_ms", found.yield_ms),
-        **report.percentiles("audio_after_interruption_ms", found.after_notice_ms),
+        **report.percentiles("sent_after_interruption_ms", found.sent_after_notice_ms),
         "heard_error_words_max": max(errors, default=None),
         "heard_error_words_mean": round(float(np.mean(errors)), 2) if errors else None,
         "cpu_core_share_per_call": round(cpu_share, 3),
@@ -175,7 +200,8 @@ async def _call(
     from transports.caller import Caller, Impairment
 
     bad_line = Impairment(loss=args.loss, jitter_ms=args.jitter_ms, seed=number)
-    caller = await Caller.dial(url, impairment=bad_line if args.loss or args.jitter_ms else None)
+    impairment = bad_line if args.loss or args.jitter_ms else None
+    caller = await Caller.dial(url, impairment=impairment, playout_ms=PLAYOUT_MS)
     asked: list[tuple[float, float, str]] = []
     cuts: list[tuple[float, float]] = []
     try:
@@ -261,7 +287,8 @@ def _read_off_cut(
     notice_s, data = notices[0]
     silent_s = calls.last_voice_s(right, began_s, end_s) or began_s
     found.yield_ms.append(max(0.0, (silent_s - began_s) * 1000))
-    found.after_notice_ms.append(max(0.0, (silent_s - notice_s) * 1000))
+    sent_until_s = silent_s - PLAYOUT_MS / 1000
+    found.sent_after_notice_ms.append(max(0.0, (sent_until_s - notice_s) * 1000))
     said = "".join(
         text["text"]
         for m in messages
@@ -269,7 +296,7 @@ def _read_off_cut(
     )
     reply_from_s = _reply_began_s(messages, data["utterance"])
     old = right[int(reply_from_s * calls.RATE_HZ) : int(silent_s * calls.RATE_HZ)]
-    found.cut_offs.append((old, said[: data["spoken_chars"]]))
+    found.cut_offs.append(CutOff(old, said, said[: data["spoken_chars"]]))
 
 
 def _reply_began_s(messages: list[Any], utterance: int) -> float:
@@ -299,22 +326,21 @@ def _transcript(messages: list[Any], from_s: float, to_s: float) -> str:
 
 
 async def _heard_errors(found: Findings) -> list[int]:
-    """Words by which the context's heard text and the recording's transcript differ in length.
+    """Words by which what the context believes was heard differs from what the recording holds.
 
-    Compared against the best-fitting prefix of what the agent meant to say, so that a misread
-    word of the recogniser does not count, only where the reply broke off.
+    The recording's transcript is placed against the best-fitting prefix of what the agent meant
+    to say, so that a misread word does not count, only where the reply broke off.
     """
-    import os
-
-    from agent.config import SttConfig, cache_dir
-    from agent.stt.whisper import WhisperStt
-
     stt = WhisperStt(SttConfig(window="full"), cache_dir=cache_dir(os.environ))
     await stt.start()
     errors = []
-    for audio, believed in found.cut_offs:
-        float_audio = audio.astype(np.float32) / np.float32(32768)
-        transcript = await stt.transcribe(float_audio, language="en", final=True)
-        errors.append(abs(len(calls.words(transcript.text)) - len(calls.words(believed))))
+    for cut in found.cut_offs:
+        audio = cut.sounded.astype(np.float32) / np.float32(32768)
+        transcript = await stt.transcribe(audio, language="en", final=True)
+        heard, meant = calls.words(transcript.text), calls.words(cut.meant)
+        sounded = min(
+            range(len(meant) + 1), key=lambda n: (calls.word_distance(heard, meant[:n]), -n)
+        )
+        errors.append(abs(sounded - len(calls.words(cut.believed))))
     await stt.close()
     return errors

@@ -25,8 +25,9 @@ class PlaybackClock(Protocol):
         """`sent_s` less the caller's own playout delay, where the transport knows it; >= 0."""
 
     def stop(self, utterance: int) -> float:
-        """Fade out and drop the rest of this utterance; returns `heard_s` at the cut.
+        """Fade out and drop the rest of this utterance; returns the seconds of it heard in all.
 
+        What waits in the caller's playout buffer counts, unless the transport can empty it.
         Idempotent.  Later audio of the utterance is discarded.
         """
 

@@ -51,11 +51,11 @@ class _Utterance:
     complete: bool = False  # No more audio will be accepted.
     over: bool = False  # `Ended` was reported.
     starved: bool = True  # Waits for a whole frame before it (re)starts.
-    heard_at_stop_s: float | None = None
+    heard_in_all_s: float | None = None
 
     @property
     def stopped(self) -> bool:
-        return self.heard_at_stop_s is not None
+        return self.heard_in_all_s is not None
 
     def take(self, count: int) -> Pcm:
         """Remove and return the next `count` samples, or all if there are fewer."""
@@ -198,17 +198,18 @@ class Playback:
     # Interruption
 
     def stop(self, utterance: int) -> float:
-        """Fade out and drop the rest of this utterance; returns `heard_s` at the cut.
+        """Fade out and drop the rest of this utterance; returns how much of it is heard in all.
 
-        Idempotent.  The faded samples still leave and count as sent.  Later audio of the
-        utterance is discarded, also if nothing of it was written yet.
+        That is what has left, for no packet can be called back from the caller's buffer, and the
+        louder half of the fade.  Idempotent.  The faded samples still leave and count as sent.
+        Later audio of the utterance is discarded, also if nothing of it was written yet.
         """
         self.begin(utterance)
         entry = self._utterances[utterance]
-        if entry.heard_at_stop_s is None:
-            entry.heard_at_stop_s = self.heard_s(utterance)
+        if entry.heard_in_all_s is None:
             sounding = entry.sent_samples > 0 and self._queue and self._queue[0] is entry
             fade = entry.take(self._fade_samples if sounding else 0)
+            entry.heard_in_all_s = (entry.sent_samples + len(fade) / 2) / RATE_HZ
             self.counts.dropped_samples += entry.waiting_samples
             entry.waiting.clear()
             entry.waiting_samples = 0
@@ -217,7 +218,7 @@ class Playback:
                 entry.waiting_samples = len(fade)
             entry.complete = True
             self._room_changed.set()
-        return entry.heard_at_stop_s
+        return entry.heard_in_all_s
 
     def stop_all(self) -> None:
         """Stop every utterance that is waiting or sounding."""

@@ -94,8 +94,8 @@ class OpenAiChat:
             http_client=self._http,
         )
         self._sends_tools = True
-        built_in = not config.base_url
-        self._extras = {**(SAMPLING if built_in else {}), **config.extra_body}
+        self._built_in = not config.base_url
+        self._extras = {**(SAMPLING if self._built_in else {}), **config.extra_body}
 
     async def close(self) -> None:
         """Close the pool, if it is ours.  Idempotent."""
@@ -117,11 +117,9 @@ class OpenAiChat:
     async def prime(
         self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] = ()
     ) -> None:
-        """Have the endpoint read a conversation's beginning before it is needed.
-
-        Costs one token; pays on endpoints that keep the prefix of a prompt, such as the built-in
-        one.  Failures are of no consequence and only logged.
-        """
+        """See `ChatModel.prime`: costs the built-in model one token, and does nothing elsewhere."""
+        if not self._built_in:
+            return
         # A list that ends with the agent's words would be taken as an answer to go on with.
         asked = [*messages, {"role": "user", "content": "Hello"}]
         events = self._answer(_Request(asked, tools, max_tokens=1), _Progress())

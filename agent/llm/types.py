@@ -52,3 +52,11 @@ class ChatModel(Protocol):
 
         Raises `LlmUnavailable`; retries only happen before the first event.
         """
+
+    async def prime(
+        self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        """Let a model that keeps the prefix of a prompt read a conversation before it is needed.
+
+        Never raises: failures are of no consequence and only logged.
+        """

@@ -1,7 +1,7 @@
 """One greedy pass of a Whisper model over one window: samples in, text and evidence out.
 
 Knows nothing of calls, lanes or what is believable: `agent.stt.guard` judges the evidence.
-Blocking; one thread at a time.
+Blocking; may be called from as many threads at once as it was given workers.
 """
 
 from collections.abc import Iterator
@@ -47,9 +47,16 @@ class Decoded:
 class WhisperDecoder:
     """A loaded model.  `audio` is mono 16 kHz [N] in -1..1, at most 30 s long."""
 
-    def __init__(self, folder: Path, *, device: str, compute_type: str, threads: int) -> None:
+    def __init__(
+        self, folder: Path, *, device: str, compute_type: str, threads: int, workers: int = 1
+    ) -> None:
+        """`workers` passes at once, which share the weights, on `threads` CPU threads each."""
         self._whisper = WhisperModel(
-            str(folder), device=device, compute_type=compute_type, cpu_threads=threads
+            str(folder),
+            device=device,
+            compute_type=compute_type,
+            cpu_threads=threads,
+            num_workers=workers,
         )
         self._tokenizers: dict[str, Tokenizer] = {}
 

@@ -2,7 +2,7 @@
 
 In: the audio of an utterance so far.  Out: a `Transcript`.  `decoder` runs the model, `guard`
 judges it, silero says whether anybody spoke at all.  Knows nothing of calls and turns.  Called
-from the event loop; the model runs on the lane's one thread.
+from the event loop; the model runs on the lane's threads.
 """
 
 import time
@@ -52,6 +52,7 @@ def load(config: SttConfig, cache_dir: Path) -> Models:
         device=config.device,
         compute_type=config.compute_type,
         threads=config.threads,
+        workers=config.workers,
     )
     if config.warm_up:
         decoder.decode(np.zeros(SAMPLE_RATE_HZ, np.float32), language="en")
@@ -70,9 +71,8 @@ class WhisperStt:
     ) -> None:
         self._config = config
         self._load = partial(load, config, cache_dir)
-        # One model, one request at a time: two at once would take turns on the same cores. A
-        # second waiting partial is refused: by the time it ran its call would want a newer one.
-        self._lane = Lane("stt", threads=1, urgent_limit=64, patient_limit=1)
+        # A second waiting partial is refused: by the time it ran its call would want a newer one.
+        self._lane = Lane("stt", threads=config.workers, urgent_limit=64, patient_limit=1)
         self._models: Models | None = None
         self.counts: Counter[str] = Counter()
         """Since the start: "short", "full", "no_voice", "busy", and "doubt_<why>" (see `guard`)."""

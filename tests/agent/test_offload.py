@@ -82,6 +82,21 @@ def test_urgent_work_overtakes_patient_work_and_order_of_arrival_holds_among_equ
     on_a_lane(body, patient_limit=2)()
 
 
+def test_patient_work_leaves_a_thread_free_for_urgent_work() -> None:
+    async def body(lane: Lane) -> None:
+        log: list[str] = []
+        gate = Gate(log, "patient")
+        patient = asyncio.create_task(lane.run(gate, urgent=False))
+        more = asyncio.create_task(lane.run(log.append, "more", urgent=False))
+        await asyncio.to_thread(gate.began.wait, 10)
+        await lane.run(log.append, "urgent")
+        gate.may_end.set()
+        await asyncio.gather(patient, more)
+        assert log == ["patient", "urgent", "more"]
+
+    on_a_lane(body, threads=2, patient_limit=2)()
+
+
 def test_work_beyond_a_bound_is_refused_with_the_lane_and_the_bound_named() -> None:
     async def body(lane: Lane) -> None:
         gate, first = await occupied(lane, [])

@@ -38,8 +38,15 @@ class FakeLlm:
     first_token_s: float = 0.2
     per_token_s: float = 0.02
     asked: list[list[dict[str, Any]]] = field(default_factory=list)
+    primed: list[list[dict[str, Any]]] = field(default_factory=list)
     tokens_sent: int = 0
     cancelled: int = 0
+
+    async def prime(
+        self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        self.primed.append([dict(message) for message in messages])
+        await asyncio.sleep(self.first_token_s)
 
     async def stream(
         self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] = ()

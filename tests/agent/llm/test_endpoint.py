@@ -339,6 +339,16 @@ def test_priming_asks_for_one_token_and_never_fails():
     assert [request["messages"][-1]["role"] for request in requests] == ["user", "user"]
 
 
+def test_an_endpoint_that_may_charge_for_it_is_not_primed():
+    async def run() -> list[dict[str, Any]]:
+        endpoint = FakeEndpoint(say_hello)
+        async with endpoint.serve(base_url="http://127.0.0.1:1/v1") as chat:
+            await chat.prime(USER)
+        return endpoint.requests
+
+    assert asyncio.run(run()) == []
+
+
 def test_a_shared_pool_is_left_open():
     async def run() -> None:
         pool = new_http_client("http://127.0.0.1:9/v1")

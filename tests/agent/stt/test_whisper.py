@@ -216,7 +216,7 @@ def test_a_second_waiting_partial_is_refused_and_finals_overtake_the_first() -> 
         await asyncio.gather(running, partial, final)
         assert finished == ["running", "final", "partial"]
 
-    listening(decoder, body)
+    listening(decoder, body, SttConfig(workers=1))
 
 
 def test_requests_before_the_start_and_after_the_end_are_errors() -> None:
