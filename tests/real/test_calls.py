@@ -2,7 +2,11 @@
 
 import asyncio
 import os
+import sys
+import time
+import wave
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,11 +22,24 @@ from transports.caller import Caller, CallRefused
 pytestmark = pytest.mark.real
 
 ANSWER_WITHIN_S = 40.0
+SILENCE_TIMEOUT_S = 5.0
 
 
 @pytest.fixture(scope="module")
-def daemon() -> Iterator[Daemon]:
-    with running_daemon("server.max_calls=2", "turns.idle_prompt_s=0") as running:
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("calls")
+
+
+@pytest.fixture(scope="module")
+def daemon(recordings: Path) -> Iterator[Daemon]:
+    settings = [
+        "server.max_calls=2",
+        "turns.idle_prompt_s=0",
+        f"webrtc.silence_timeout_s={SILENCE_TIMEOUT_S}",
+        "calls.record=true",
+        f"calls.log_dir={recordings}",
+    ]
+    with running_daemon(*settings) as running:
         yield running
 
 
@@ -74,8 +91,8 @@ async def transcribe(side: NDArray[np.int16]) -> list[str]:
         await stt.close()
 
 
-def test_what_the_caller_hears_is_what_the_screen_says(
-    daemon: Daemon, questions: dict[str, NDArray[np.int16]]
+def test_what_the_caller_hears_is_what_the_screen_says_and_what_the_recording_keeps(
+    daemon: Daemon, questions: dict[str, NDArray[np.int16]], recordings: Path
 ) -> None:
     async def call() -> None:
         caller = await Caller.dial(daemon.url)
@@ -97,8 +114,25 @@ def test_what_the_caller_hears_is_what_the_screen_says(
         sounded = await transcribe(right)
         assert len(shown) >= 3
         assert word_distance(sounded, shown) <= max(1, len(shown) // 4), (sounded, shown)
+        kept = await asyncio.to_thread(kept_recording, recordings)
+        assert words(asked) == await transcribe(kept[:, 0])
+        answer = (await transcribe(kept[:, 1]))[-len(shown) :]
+        assert word_distance(answer, shown) <= max(1, len(shown) // 4), (answer, shown)
 
     asyncio.run(call())
+
+
+def kept_recording(folder: Path) -> NDArray[np.int16]:
+    """The daemon's own stereo recording of its only call so far, at 16 kHz."""
+    give_up_s = time.monotonic() + 10
+    while not any('"log_closed"' in log.read_text() for log in folder.glob("*.jsonl")):
+        assert time.monotonic() < give_up_s, "the call's log was not closed"
+        time.sleep(0.1)
+    (path,) = folder.glob("*.wav")
+    with wave.open(str(path)) as file:
+        assert file.getnchannels() == 2
+        pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16).reshape(-1, 2)
+        return soxr.resample(pcm, file.getframerate(), RATE_HZ)
 
 
 @pytest.mark.parametrize("child", ["tts serve", "agent.llm.local_server"])
@@ -159,28 +193,60 @@ def test_one_call_too_many_is_refused_and_the_others_do_not_notice(daemon: Daemo
     asyncio.run(call())
 
 
-def test_a_caller_that_vanishes_does_not_disturb_the_other(
+DIAL_AND_STAY = """
+import asyncio, sys
+from transports.caller import Caller
+
+async def call():
+    caller = await Caller.dial(sys.argv[1])
+    print("connected", flush=True)
+    await caller.wait_ended()
+
+asyncio.run(call())
+"""
+
+
+def test_a_caller_that_vanishes_does_not_disturb_the_other_and_gives_its_line_back(
     daemon: Daemon, questions: dict[str, NDArray[np.int16]]
 ) -> None:
     async def call() -> None:
-        vanishing, staying = [await Caller.dial(daemon.url) for _ in range(2)]
+        command = [sys.executable, "-c", DIAL_AND_STAY, daemon.url]
+        vanishing = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        assert vanishing.stdout and await vanishing.stdout.readline() == b"connected\n"
+        staying = await Caller.dial(daemon.url)
         try:
-            vanishing.vanish()
+            vanishing.kill()
+            await vanishing.wait()
             await ask(staying, next(iter(questions.values())))
+            async with asyncio.timeout(SILENCE_TIMEOUT_S + 5):
+                await (await dial_when_free(daemon.url)).hang_up()
         finally:
             await staying.hang_up()
-            await vanishing.hang_up()
 
     asyncio.run(call())
 
 
-def test_twenty_calls_in_a_row_leave_memory_flat(daemon: Daemon) -> None:
+async def dial_when_free(url: str) -> Caller:
+    while True:
+        try:
+            return await Caller.dial(url)
+        except CallRefused as refusal:
+            assert refusal.status == 503
+            await asyncio.sleep(0.2)
+
+
+def test_twenty_calls_in_a_row_leave_memory_flat(
+    daemon: Daemon, questions: dict[str, NDArray[np.int16]]
+) -> None:
     """Growth is judged over the last fifteen calls: the first ones fill caches and arenas."""
+    question = next(iter(questions.values()))
 
     async def one() -> None:
-        caller = await Caller.dial(daemon.url)
+        caller = await dial_when_free(daemon.url)
         async with asyncio.timeout(ANSWER_WITHIN_S):
             await caller.wait_for_voice(0.0)
+            speech = await caller.say(question)  # into the greeting
+            await caller.wait_for_voice(speech.end_s + 0.1)
         await caller.hang_up()
 
     async def calls(count: int) -> int:
