@@ -32,21 +32,22 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/parley config-docs --check
-	$(BIN)/python -m pytest -q -m "not real"
 
 docs: $(VENV)/.dev
 	$(BIN)/parley config-docs --write
 
-# Debian packages that the real floor needs: a browser, and human speech to say.
+# Debian packages that the real floor needs: a browser, Node.js for pipecat's own client, and
+# human speech to say.
 .PHONY: system-packages
 system-packages:
 	@missing=()
 	command -v chromium > /dev/null || missing+=(chromium)
-	command -v chromedriver > /dev/null || missing+=(chromium-driver)
+	command -v node > /dev/null || missing+=(nodejs)
+	command -v npm > /dev/null || missing+=(npm)
 	[ -d /usr/share/pocketsphinx/test ] || missing+=(pocketsphinx-testdata)
 	[ $${#missing[@]} -eq 0 ] && exit 0
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
-		echo "The tests with a browser and real speech need: $${missing[*]}" >&2
+		echo "The tests with a browser, Node.js and human speech need: $${missing[*]}" >&2
 		echo "Install them (Debian: sudo apt-get install $${missing[*]}), or run: make fast" >&2
 		exit 1
 	fi
