@@ -43,6 +43,10 @@ class Daemon:
         self._killed[name] = child.pid
         child.kill()
 
+    def stop(self) -> None:
+        """Ask the daemon to drain, as SIGTERM does."""
+        self._supervisor.terminate()
+
     async def wait_for(self, name: str) -> None:
         """Wait until a killed child has a successor and the daemon takes calls."""
         async with asyncio.timeout(READY_S), aiohttp.ClientSession() as http:

@@ -34,6 +34,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def daemon(recordings: Path) -> Iterator[Daemon]:
     settings = [
         "server.max_calls=2",
+        "server.drain_s=1",
         "turns.idle_prompt_s=0",
         f"webrtc.silence_timeout_s={SILENCE_TIMEOUT_S}",
         "calls.record=true",
@@ -261,3 +262,20 @@ def test_twenty_calls_in_a_row_leave_memory_flat(
         assert late - early < 12_000_000, f"{(late - early) / 1e6:.1f} MB in 15 calls"
 
     asyncio.run(soak())
+
+
+def test_a_caller_whom_the_daemon_leaves_is_told_why(daemon: Daemon) -> None:
+    """The last one here: it stops the daemon."""
+
+    async def call() -> None:
+        caller = await Caller.dial(daemon.url)
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                await caller.wait_for_voice(0.0)
+                daemon.stop()
+                await caller.wait_ended()
+        finally:
+            await caller.hang_up()
+        assert [note["reason"] for note in notes(caller, "call-ended")] == ["server stopping"]
+
+    asyncio.run(call())
