@@ -25,7 +25,9 @@ def build(path: Path) -> dict[str, NDArray[np.float16]]:
         normal = _normal(f"{tag}/{name}", shape)
         if mean == "g":
             direction = built[name.removesuffix("g") + "v"].astype(np.float64)
-            length = np.sqrt((direction**2).sum(axis=tuple(range(1, direction.ndim)), keepdims=True))
+            length = np.sqrt(
+                (direction**2).sum(axis=tuple(range(1, direction.ndim)), keepdims=True)
+            )
             built[name] = (length * (1 + std * normal)).astype(np.float32)
         else:
             built[name] = normal.astype(np.float32) * np.float32(std) + np.float32(mean)
