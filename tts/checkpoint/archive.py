@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections import defaultdict
 from io import BufferedReader
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,8 +165,8 @@ class _Archive:
         info = self._records[name]
         data = np.empty(info.file_size, dtype=np.uint8)
         try:
-            with self._zip.open(info) as record:
-                count = record.readinto(memoryview(data))
+            with cast(io.BufferedIOBase, self._zip.open(info)) as record:
+                count = record.readinto(data.data)
         except _DAMAGE as error:
             raise CheckpointError(f"it is damaged: {error}; download it again") from error
         if count != info.file_size:

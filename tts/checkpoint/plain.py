@@ -118,7 +118,7 @@ def _place_tensors(header: dict[str, object], data_bytes: int) -> dict[str, Tens
 def _read(file: BufferedReader, at: int, count: int) -> NDArray[np.uint8]:
     data = np.empty(count, dtype=np.uint8)
     file.seek(at)
-    if file.readinto(memoryview(data)) != count:
+    if file.readinto(data.data) != count:
         raise CheckpointError("it was cut off while it was being read")
     return data
 

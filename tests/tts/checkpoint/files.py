@@ -136,12 +136,10 @@ def pickled(value: object) -> tuple[bytes, dict[str, bytes]]:
     return writer.out.getvalue(), writer.records
 
 
-def write_zip(
-    path: Path, pickle: bytes, records: Mapping[str, bytes], mark: bytes = b"PK", **entry: object
-) -> Path:
+def write_zip(path: Path, pickle: bytes, records: Mapping[str, bytes], mark: bytes = b"PK") -> Path:
     """Lay out an archive as torch does, with the first two bytes replaced by `mark`."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", **entry) as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("archive/data.pkl", pickle)
         archive.writestr("archive/byteorder", "little")
         for name, data in records.items():
