@@ -69,11 +69,12 @@ class Frontend:
 
     def read(self, run: Run) -> Spoken:
         """One run; a language that this table has no phones for is a pause."""
-        language, text = (run.language, run.text) if run.language in self._loaders else ("en", " ")
-        said, phones, counts = self._loaders[language](self._files)(text)
+        known = run.language in self._loaders
+        reader = self._loaders[run.language if known else "en"](self._files)
+        said, phones, counts = reader(run.text if known else " ")
         return Spoken(
-            language,
-            text,
+            run.language,
+            run.text,
             said,
             tuple(self._symbols.known(phones)),
             None if counts is None else tuple(counts),

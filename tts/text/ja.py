@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tts.text import ja_accent
 from tts.text.carriers import missing
 
 _SPOKEN = (
@@ -58,19 +59,11 @@ class Japanese:
         folder = str(dictionary).encode() if dictionary else pyopenjtalk.OPEN_JTALK_DICT_DIR
         user = str(user_dictionary).encode() if user_dictionary else b""
         self._jtalk: Any = pyopenjtalk.OpenJTalk(dn_mecab=folder, userdic=user)
-        # The package's own corrections fit its own dictionary and no other.
-        self._analyse: Callable[..., Any] = (
-            partial(
-                self._jtalk.run_frontend,
-                restore_unknown_katakana=False,
-                modify_numeral_reading=False,
-            )
-            if dictionary
-            else partial(
-                pyopenjtalk.run_frontend,
-                jtalk=self._jtalk,
-                use_sudachi_kanji_yomi=find_spec("sudachidict_core") is not None,
-            )
+        self._own_dictionary = dictionary is None
+        self._analyse: Callable[[str], Any] = partial(
+            pyopenjtalk.run_frontend,
+            jtalk=self._jtalk,
+            use_sudachi_kanji_yomi=find_spec("sudachidict_core") is not None,
         )
 
     def normalise(self, text: str) -> str:
@@ -89,7 +82,15 @@ class Japanese:
         return found
 
     def _labels(self, text: str) -> list[str]:
-        labels: list[str] = self._jtalk.make_label(self._analyse(text))
+        if self._own_dictionary:
+            words = self._analyse(text)
+        else:
+            # The package's corrections, and its rules of accent, fit its own dictionary only.
+            morphemes = self._jtalk.run_mecab(text)
+            words = ja_accent.accented(
+                self._jtalk.run_njd_from_mecab(morphemes, modify_numeral_reading=False), morphemes
+            )
+        labels: list[str] = self._jtalk.make_label(words)
         return labels
 
 

@@ -8,7 +8,7 @@ def test_syllables_are_two_phones_and_marks_are_one() -> None:
 
 
 def test_syllables_without_a_consonant_are_cut_after_their_vowel() -> None:
-    assert yue.phones("牙鴨唔")[0] == "Yng Yaa4 Yng Yaap3 Ym Ym4".split()
+    assert yue.phones("牙鴨唔")[0] == "Yng Yaa4 Yaa Yp3 Ym Ym4".split()
 
 
 def test_quotation_marks_are_no_phones_and_several_marks_stay() -> None:

