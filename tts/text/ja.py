@@ -52,13 +52,14 @@ class Japanese:
     ) -> None:
         try:
             import pyopenjtalk
+            from pyopenjtalk.openjtalk import OpenJTalk
         except ImportError as error:
             raise missing("pyopenjtalk-plus", needed_for="Japanese speech") from error
         if dictionary is not None and not (dictionary / "sys.dic").exists():
             raise ValueError(f"{dictionary}: holds no dictionary of Open JTalk (no sys.dic)")
         folder = str(dictionary).encode() if dictionary else pyopenjtalk.OPEN_JTALK_DICT_DIR
         user = str(user_dictionary).encode() if user_dictionary else b""
-        self._jtalk: Any = pyopenjtalk.OpenJTalk(dn_mecab=folder, userdic=user)
+        self._jtalk: Any = OpenJTalk(dn_mecab=folder, userdic=user)
         self._own_dictionary = dictionary is None
         self._analyse: Callable[[str], Any] = partial(
             pyopenjtalk.run_frontend,

@@ -20,6 +20,11 @@ _UNITS = frozenset("〇一二三四五六七八九")
 _COUNTED = frozenset("一二三四五六七八九何幾数")
 _POWERS = frozenset("十百千万億兆京垓")
 _PLAIN_ACCENT = {"十": 1, "百": 2, "千": 1, "万": 1, "億": 1, "兆": 1}
+# Accents of numerals in the forms they take before some counters.
+_FORMS = {
+    **dict.fromkeys(("イッ", "ヨッ", "ロッ", "シチ", "ハッ", "ジュッ", "ヒャッ"), 1),
+    **dict.fromkeys(("ヨ", "シ", "ク", "ヒト", "フタ"), 0),
+}
 _FULL_WIDTH = str.maketrans("０１２３４５６７８９", "〇一二三四五六七八九")
 
 
@@ -60,6 +65,8 @@ def _from_dictionary(
             if entry.surface == surface:
                 if entry.accent.isdigit():
                     word["acc"] = int(entry.accent)
+                if word["pos_group1"] == _NUMERAL:
+                    word["acc"] = _FORMS.get(word["pron"], word["acc"])
                 word["chain_rule"] = entry.rule
                 flags[index] = False if entry.apart else None
                 start += offset
@@ -159,14 +166,12 @@ def _joins(before: Word, word: Word) -> bool:
 def _auxiliary_joins(before: Word, word: Word) -> bool:
     left, right = before["pos"], word["pos"]
     continues = before["cform"].startswith("連用")
+    if left == _VERB and right in (_VERB, _ADJECTIVE):
+        return bool(continues)
     if right == _ADJECTIVE:
-        after_te = before["pos_group1"] == "接続助詞" and before["string"] in ("て", "で")
-        return (left in (_VERB, _ADJECTIVE) and continues) or (left == "助詞" and after_te)
-    if right == _VERB:
-        return (left == _VERB and continues) or (
-            left == _NOUN and before["pos_group1"] == "サ変接続"
-        )
-    return False
+        te = before["pos_group1"] == "接続助詞" and before["string"] in ("て", "で")
+        return bool(te if left == "助詞" else left == _ADJECTIVE and continues)
+    return right == _VERB and left == _NOUN and bool(before["pos_group1"] == "サ変接続")
 
 
 def _set_accents(words: Sequence[dict[str, Any]]) -> None:

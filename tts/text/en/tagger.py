@@ -9,17 +9,18 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 _NAME = "averaged_perceptron_tagger_eng"
-_PARTS = ("weights", "tagdict", "classes")
 
 
 class PerceptronTagger:
     """The tagger.  Raises `ValueError` naming the file that is missing or broken."""
 
     def __init__(self, folder: Path) -> None:
-        self._weights, self._certain, classes = (_read(folder, part) for part in _PARTS)
-        self._classes = sorted(classes)
+        self._weights: dict[str, dict[str, float]] = _read(folder, "weights")
+        self._certain: dict[str, str] = _read(folder, "tagdict")
+        self._classes: list[str] = sorted(_read(folder, "classes"))
 
     def __call__(self, words: Sequence[str]) -> list[str]:
         """The tag of each word."""
@@ -42,7 +43,7 @@ class PerceptronTagger:
         return max(self._classes, key=lambda tag: (scores[tag], tag))
 
 
-def _read(folder: Path, part: str) -> dict[str, dict[str, float]] | dict[str, str] | list[str]:
+def _read(folder: Path, part: str) -> Any:
     path = folder / f"{_NAME}.{part}.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
