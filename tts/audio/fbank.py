@@ -51,10 +51,10 @@ def _povey_window() -> NDArray[np.float64]:
 @lru_cache(maxsize=1)
 def _mel_filters() -> NDArray[np.float64]:
     """Triangles of equal width on the mel scale, [80, 257]; the last FFT bin belongs to none."""
-    low, high = _mel(np.array([_LOWEST_HZ, SAMPLE_RATE_HZ / 2]))
+    low, high = _mel(np.array([_LOWEST_HZ, SAMPLE_RATE_HZ / 2], np.float64))
     step = (high - low) / (BINS + 1)
     left = low + step * np.arange(BINS)[:, None]
-    at = _mel(np.arange(_FFT_SAMPLES // 2) * (SAMPLE_RATE_HZ / _FFT_SAMPLES))
+    at = _mel(np.arange(_FFT_SAMPLES // 2, dtype=np.float64) * (SAMPLE_RATE_HZ / _FFT_SAMPLES))
     rising = (at - left) / step
     triangles = np.maximum(0.0, np.minimum(rising, 2.0 - rising))
     return np.pad(triangles, ((0, 0), (0, 1)))

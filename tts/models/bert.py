@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 try:
     from transformers import AutoTokenizer, BertConfig, BertModel
@@ -31,7 +31,7 @@ class Bert:
             raise FileNotFoundError(f"{folder} is not a BERT folder: it has no config.json")
         config = BertConfig.from_pretrained(folder, local_files_only=True)
         config.num_hidden_layers -= UNUSED_LAYERS
-        model = BertModel.from_pretrained(
+        model: nn.Module = BertModel.from_pretrained(
             folder, config=config, add_pooling_layer=False, local_files_only=True
         )
         self._model = model.to(device=device, dtype=dtype).requires_grad_(False).eval()
@@ -53,7 +53,7 @@ class Bert:
             )
         tokens = [self._tokenizer.cls_token_id, *map(self._token, text)]
         ids = torch.tensor([[*tokens, self._tokenizer.sep_token_id]], device=self._device)
-        by_character = self._model(input_ids=ids).last_hidden_state[0, 1:-1]  # [C, hidden]
+        by_character: Tensor = self._model(input_ids=ids).last_hidden_state[0, 1:-1]  # [C, hidden]
         counts = torch.tensor(word2ph, device=self._device)
         return by_character.repeat_interleave(counts, dim=0).mT
 

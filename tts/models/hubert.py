@@ -8,7 +8,7 @@ is downloaded.  Runs when a voice is compiled, never while it speaks; one thread
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 try:
     from transformers import HubertModel
@@ -25,7 +25,7 @@ class Hubert:
         """Load it; raises `FileNotFoundError` when the folder has no config.json."""
         if not (folder / "config.json").is_file():
             raise FileNotFoundError(f"{folder} is not a HuBERT folder: it has no config.json")
-        model = HubertModel.from_pretrained(folder, local_files_only=True)
+        model: nn.Module = HubertModel.from_pretrained(folder, local_files_only=True)
         self._model = model.to(device=device, dtype=dtype).requires_grad_(False).eval()
         self._dtype, self._device = dtype, device
 

@@ -138,17 +138,15 @@ class Sovits(nn.Module):
         """
         with torch.device("meta"):
             model = cls(spec)
-        weights.load(
-            model, tensors, dtype=dtype, device=device, renamed=_RENAMED, unused=_UNUSED
-        )
+        weights.load(model, tensors, dtype=dtype, device=device, renamed=_RENAMED, unused=_UNUSED)
         return model
 
     def quantise(self, content: Tensor) -> Tensor:
         """Content features [B, ssl, 2S] of a clip -> its codes [B, S]: the nearest rows.
 
-        Distances are compared in single precision at least; among equals the first row wins.
+        Distances are compared in single precision; among equals the first row wins.
         """
-        x = self.ssl_proj(content).mT.float()  # [B, S, ssl]
+        x: Tensor = self.ssl_proj(content).mT.float()  # [B, S, ssl]
         rows = self.codebook.float()
         distance = rows.square().sum(-1) - 2 * (x @ rows.mT)  # less |x|^2, the same for all rows
         return distance.argmin(dim=-1)
@@ -188,7 +186,10 @@ class Sovits(nn.Module):
 
     def text_speaker(self, ge: Tensor) -> Tensor:
         """The speaker vector at the width of the text encoder, [B, mrte_hidden, 1]."""
-        return self.ge_to512(ge.mT).mT if self.spec.speaker else ge
+        if not self.spec.speaker:
+            return ge
+        narrowed: Tensor = self.ge_to512(ge.mT)
+        return narrowed.mT
 
     def encode_text(self, phones: Tensor) -> Tensor:
         """Phone ids [B, T] of the sentence -> text features [B, hidden, T] for `latent`."""

@@ -105,8 +105,9 @@ class AttentiveFusion(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Same shape as x and y."""
-        tilt = self.local_att(torch.cat([x, y], dim=1)).tanh()
-        return x * (1 + tilt) + y * (1 - tilt)
+        weight = 1 + self.local_att(torch.cat([x, y], dim=1)).tanh()
+        fused: Tensor = x * weight + y * (2 - weight)
+        return fused
 
 
 class Block(nn.Module):
@@ -116,7 +117,6 @@ class Block(nn.Module):
         self, inputs: int, outputs: int, *, width: int, scale: int, stride: int, attentive: bool
     ) -> None:
         super().__init__()
-        self.width = width
         self.conv1 = nn.Conv2d(inputs, width * scale, 1, stride, bias=False)
         self.bn1 = BatchNorm(width * scale)
         self.convs = nn.ModuleList(
@@ -136,7 +136,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, inputs, H, W] -> [B, outputs, H / stride, W / stride]."""
-        first, *others = _clip(self.bn1(self.conv1(x))).split(self.width, dim=1)
+        first, *others = _clip(self.bn1(self.conv1(x))).chunk(len(self.convs), dim=1)
         parts = [_clip(self.bns[0](self.convs[0](first)))]
         later = zip(others, self.fuse_models, self.convs[1:], self.bns[1:], strict=True)
         for other, fuse, conv, norm in later:

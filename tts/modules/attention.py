@@ -60,7 +60,8 @@ class RelativeAttention(nn.Module):
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """[B, C, T] -> [B, H, T, D] with C = H * D."""
-    return x.unflatten(1, (heads, -1)).mT
+    batch, channels, frames = x.shape
+    return x.view(batch, heads, channels // heads, frames).mT
 
 
 def join_heads(x: Tensor) -> Tensor:

@@ -27,11 +27,6 @@ class ResBlock(nn.Module):
             nn.Conv1d(channels, channels, kernel, padding=(kernel - 1) // 2) for _ in dilations
         )
 
-    @property
-    def reach_samples(self) -> int:
-        """Samples each side of a sample that its output depends on."""
-        return sum(conv.padding[0] for conv in [*self.convs1, *self.convs2])
-
     def forward(self, x: Tensor) -> Tensor:
         """Same shape as x."""
         for dilated, plain in zip(self.convs1, self.convs2, strict=True):
@@ -55,6 +50,7 @@ class HifiGan(nn.Module):
         resblock_dilations: tuple[tuple[int, ...], ...],
     ) -> None:
         super().__init__()
+        self.reach_frames = reach_frames(rates, kernels, resblock_kernels, resblock_dilations)
         self.conv_pre = nn.Conv1d(latent, initial, END_KERNEL, padding=END_KERNEL // 2)
         self.cond = nn.Conv1d(gin, initial, 1)
         self.ups = nn.ModuleList()
@@ -72,18 +68,6 @@ class HifiGan(nn.Module):
             )
         self.conv_post = nn.Conv1d(channels, 1, END_KERNEL, padding=END_KERNEL // 2, bias=False)
 
-    @property
-    def reach_frames(self) -> int:
-        """Frames each side of a frame that its samples depend on."""
-        first, last = 0, math.prod(up.stride[0] for up in self.ups) - 1  # the samples of frame 0
-        first, last = first - END_KERNEL // 2, last + END_KERNEL // 2
-        for stage, up in reversed(list(enumerate(self.ups))):
-            reach = max(block.reach_samples for block in self._blocks(stage))
-            # Input i of a transposed convolution makes the outputs from i * stride - padding on.
-            first = -((up.kernel_size[0] - 1 - up.padding[0] - (first - reach)) // up.stride[0])
-            last = (last + reach + up.padding[0]) // up.stride[0]
-        return max(-first, last) + END_KERNEL // 2
-
     def forward(self, z: Tensor, g: Tensor) -> Tensor:
         """z [B, latent, F], g [B, G, 1] -> audio [B, N] within -1..1."""
         x = self.conv_pre(z) + self.cond(g)
@@ -97,3 +81,24 @@ class HifiGan(nn.Module):
     def _blocks(self, stage: int) -> nn.ModuleList:
         count = len(self.resblocks) // len(self.ups)
         return self.resblocks[stage * count : (stage + 1) * count]
+
+
+def reach_frames(
+    rates: tuple[int, ...],
+    kernels: tuple[int, ...],
+    resblock_kernels: tuple[int, ...],
+    resblock_dilations: tuple[tuple[int, ...], ...],
+) -> int:
+    """Frames each side of a frame that its samples depend on, by the sizes of a decoder."""
+    block_reach = max(
+        sum((step + 1) * (kernel - 1) // 2 for step in dilations)
+        for kernel, dilations in zip(resblock_kernels, resblock_dilations, strict=True)
+    )
+    # From the samples of frame 0 back to the frames: first and last position at each stage.
+    first, last = -(END_KERNEL // 2), math.prod(rates) - 1 + END_KERNEL // 2
+    for rate, kernel in reversed(list(zip(rates, kernels, strict=True))):
+        padding = (kernel - rate) // 2
+        # Input i of a transposed convolution makes the outputs from i * rate - padding on.
+        first = -((kernel - 1 - padding - (first - block_reach)) // rate)
+        last = (last + block_reach + padding) // rate
+    return max(-first, last) + END_KERNEL // 2

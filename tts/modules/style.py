@@ -64,5 +64,5 @@ class StyleEncoder(nn.Module):
         x = F.mish(self.second(x)).mT
         for gated in self.temporal:
             x = gated(x)
-        x = self.last(self.slf_attn(x.mT))  # [B, F, gin]
-        return x.mean(dim=1)[..., None]
+        by_frame: Tensor = self.last(self.slf_attn(x.mT))  # [B, F, gin]
+        return by_frame.mean(dim=1)[..., None]

