@@ -112,9 +112,10 @@ class Lane:
     def _next_queue(self) -> deque[_Job] | None:
         """Return where the next job comes from, None if nothing can begin now."""
         free = self._threads - len(self._begun)
+        kept_free = 1 if self._threads > 1 else 0
         if self._urgent and free:
             return self._urgent
-        return self._patient if self._patient and free > (self._threads > 1) else None
+        return self._patient if self._patient and free > kept_free else None
 
     def _finish(self, job: _Job, done: asyncio.Future[Any]) -> None:
         self._begun.discard(done)

@@ -283,6 +283,7 @@ class Replier(FrameProcessor):
             "turn_latency",
             turn=turn.number,
             total_ms=round(total_s * 1000),
+            first_token_ms=round(((times.first_token_s or piece_s) - times.asked_s) * 1000),
             **{f"{stage}_ms": round(seconds * 1000) for stage, seconds in stages.items()},
         )
         await self._notes.turn_latency(turn.number, stages, total_s)

@@ -1,7 +1,7 @@
 """`python -m bench NAME [options]`: runs one bench; its last line on stdout is one JSON object.
 
 A bench is a module of this package with `main(argv) -> dict`, the object that `bench.report.result`
-makes.  `--save` (before or after NAME) also writes it to bench/results/NAME-DATE.json.
+makes.  `--save` or `--save=LABEL` also writes it to bench/results/NAME[-LABEL]-DATE.json.
 """
 
 import importlib
@@ -24,15 +24,17 @@ def names() -> list[str]:
 
 def main(argv: list[str]) -> int:
     """Run a bench; returns the exit status."""
-    save = "--save" in argv
-    argv = [word for word in argv if word != "--save"]
+    saves = [word for word in argv if word.partition("=")[0] == "--save"]
+    argv = [word for word in argv if word not in saves]
     if not argv or argv[0] not in names():
         print(f"usage: python -m bench NAME [options]; NAME is one of {', '.join(names())}")
         return 2
     report = importlib.import_module(f"bench.{argv[0]}").main(argv[1:])
     line = json.dumps(report, ensure_ascii=False)
-    if save:
-        target = RESULTS / f"{argv[0]}-{datetime.now(UTC):%Y-%m-%d}.json"
+    if saves:
+        label = saves[-1].partition("=")[2]
+        name = f"{argv[0]}-{label}" if label else argv[0]
+        target = RESULTS / f"{name}-{datetime.now(UTC):%Y-%m-%d}.json"
         target.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         print(f"saved as {Path(target).relative_to(RESULTS.parent.parent)}")
     print(line, flush=True)

@@ -58,6 +58,8 @@ CUT_WITHIN_S = 3.0
 """A long turn is cut at the quietest moment of its newest seconds, between two words."""
 TAIL_S = 0.1
 """Audio after the detected end that is transcribed with the turn."""
+PARTIAL_SHARE = 0.25
+"""Of the time, no more goes into partials: on a slow machine they would slow the final down."""
 
 
 class VoiceDetector(Protocol):
@@ -111,6 +113,7 @@ class Ears(FrameProcessor):
         self._stt_failed = False
         self._judging: list[asyncio.Task[None]] = []
         self._partial: asyncio.Task[None] | None = None
+        self._partial_from_s = 0.0  # no partial before this ear time
         self._prefixes: set[asyncio.Task[None]] = set()
         # One consumer acts on events in order, so an action is never cut off half-way by the
         # event after it. Unbounded: one event a frame, each consumed within the frame.
@@ -264,7 +267,8 @@ class Ears(FrameProcessor):
         self._events.put_nowait(TurnScored(pause, probability))
 
     def _start_partial(self) -> None:
-        if self._partial is None or self._partial.done():
+        idle = self._partial is None or self._partial.done()
+        if idle and self._memory.now_s >= self._partial_from_s:
             audio = self._memory.between(self._turn_from_s, self._memory.now_s)
             self._partial = self.create_task(self._show_partial(audio), "partial")
 
@@ -273,6 +277,8 @@ class Ears(FrameProcessor):
             transcript = await self._stt.transcribe(audio, language=self._language, final=False)
         except SttFailed:
             return  # the final transcript reports it
+        pause_s = transcript.compute_s * (1 / PARTIAL_SHARE - 1)
+        self._partial_from_s = self._memory.now_s + pause_s
         if transcript.text and self._taker.floor is not Floor.QUIET:
             frame = InterimTranscriptionFrame(transcript.text, "caller", time_now_iso8601())
             await self.push_frame(frame)

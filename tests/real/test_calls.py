@@ -104,7 +104,7 @@ def test_what_the_caller_hears_is_what_the_screen_says_and_what_the_recording_ke
             await caller.hang_up()
         assert words(heard_from_caller(caller)[0]) == words(asked)
         right = caller.recording(RATE_HZ)[int(question_end_s * RATE_HZ) :, 1]
-        utterance = max(int(str(note["utterance"])) for note in notes(caller, "agent-ended"))
+        utterance = max(int(str(note["utterance"])) for note in notes(caller, "agent-text"))
         shown = words(
             "".join(
                 str(note["text"])
