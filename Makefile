@@ -15,7 +15,7 @@ EXTRAS ?=
 LOCK := requirements$(if $(EXTRAS),-$(EXTRAS)).lock
 INSTALL := install --no-deps --disable-pip-version-check --quiet
 
-.PHONY: run test check lock fast clean docs
+.PHONY: run test check lint lock fast clean docs
 
 run: $(VENV)/.run$(if $(EXTRAS),-$(EXTRAS))
 	@exec $(BIN)/parley serve $(ARGS)
@@ -27,7 +27,9 @@ test: $(VENV)/.dev system-packages
 fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not real" $(ARGS)
 
-check: $(VENV)/.dev
+check: lint fast
+
+lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

@@ -265,6 +265,7 @@ class Replier(FrameProcessor):
         piece_s = times.first_piece_s or times.asked_s
         chunk_s = times.first_chunk_s or piece_s
         sent_s = times.first_sent_s or chunk_s
+        first_token_s = (times.first_token_s or piece_s) - times.asked_s
         total_s = sent_s - timing.speech_end_s
         stages = {
             "endpoint": timing.decided_s - timing.speech_end_s - timing.waited_for_stt_s,
@@ -276,14 +277,14 @@ class Replier(FrameProcessor):
         metrics = self._services.metrics
         metrics.turn()
         metrics.stage("turn_end", timing.decided_s - timing.speech_end_s)
-        metrics.stage("llm_first_token", (times.first_token_s or piece_s) - times.asked_s)
+        metrics.stage("llm_first_token", first_token_s)
         metrics.stage("tts_first_chunk", chunk_s - piece_s)
         metrics.stage("voice_to_voice", total_s)
         self._services.log.event(
             "turn_latency",
             turn=turn.number,
             total_ms=round(total_s * 1000),
-            first_token_ms=round(((times.first_token_s or piece_s) - times.asked_s) * 1000),
+            first_token_ms=round(first_token_s * 1000),
             **{f"{stage}_ms": round(seconds * 1000) for stage, seconds in stages.items()},
         )
         await self._notes.turn_latency(turn.number, stages, total_s)

@@ -138,7 +138,8 @@ async def _bench(args: argparse.Namespace) -> dict[str, Any]:
     return report.result(
         "conversation",
         threads=2,
-        settings=vars(args) | {"playout_ms": PLAYOUT_MS, "stt": args.profile},
+        settings={name: value for name, value in vars(args).items() if name != "logs"}
+        | {"playout_ms": PLAYOUT_MS, "stt": args.profile},
         metrics=metrics,
         targets=TARGETS[args.profile],
     )

@@ -6,7 +6,7 @@ benches; called from the event loop's thread.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 
@@ -23,6 +23,14 @@ class Impairment:
     jitter_ms: float
     seed: int
 
+    def fates(self) -> Iterator[float | None]:
+        """Give each packet's delay in seconds in turn, None for a lost one; never ends."""
+        chance = random.Random(self.seed)
+        while True:
+            lost = chance.random() < self.loss
+            delay_s = chance.uniform(0.0, self.jitter_ms) / 1000
+            yield None if lost else delay_s
+
 
 class ImpairedPath:
     """One direction of one call under an `Impairment`."""
@@ -30,15 +38,13 @@ class ImpairedPath:
     def __init__(self, impairment: Impairment) -> None:
         self.sent = 0
         self.lost = 0
-        self._impairment = impairment
-        self._random = random.Random(impairment.seed)
+        self._fates = impairment.fates()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def relay(self, packet: bytes, send: Callable[[bytes], Awaitable[None]]) -> None:
         """Send, delay or lose a packet; returns at once."""
-        lost = self._random.random() < self._impairment.loss
-        delay_s = self._random.uniform(0.0, self._impairment.jitter_ms) / 1000
-        if lost:
+        delay_s = next(self._fates)
+        if delay_s is None:
             self.lost += 1
             return
         self.sent += 1

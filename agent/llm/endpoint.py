@@ -114,15 +114,13 @@ class OpenAiChat:
             return False
         return True
 
-    async def prime(
-        self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] = ()
-    ) -> None:
+    async def prime(self, messages: Sequence[Message]) -> None:
         """See `ChatModel.prime`: costs the built-in model one token, and does nothing elsewhere."""
         if not self._built_in:
             return
         # A list that ends with the agent's words would be taken as an answer to go on with.
         asked = [*messages, {"role": "user", "content": "Hello"}]
-        events = self._answer(_Request(asked, tools, max_tokens=1), _Progress())
+        events = self._answer(_Request(asked, (), max_tokens=1), _Progress())
         try:
             async for _ in events:
                 pass

@@ -53,9 +53,7 @@ class ChatModel(Protocol):
         Raises `LlmUnavailable`; retries only happen before the first event.
         """
 
-    async def prime(
-        self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] = ()
-    ) -> None:
+    async def prime(self, messages: Sequence[Message]) -> None:
         """Let a model that keeps the prefix of a prompt read a conversation before it is needed.
 
         Never raises: failures are of no consequence and only logged.

@@ -48,7 +48,7 @@ class WhisperDecoder:
     """A loaded model.  `audio` is mono 16 kHz [N] in -1..1, at most 30 s long."""
 
     def __init__(
-        self, folder: Path, *, device: str, compute_type: str, threads: int, workers: int = 1
+        self, folder: Path, *, device: str, compute_type: str, threads: int, workers: int
     ) -> None:
         """`workers` passes at once, which share the weights, on `threads` CPU threads each."""
         self._whisper = WhisperModel(

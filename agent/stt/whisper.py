@@ -5,6 +5,7 @@ judges it, silero says whether anybody spoke at all.  Knows nothing of calls and
 from the event loop; the model runs on the lane's threads.
 """
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -74,6 +75,7 @@ class WhisperStt:
         # A second waiting partial is refused: by the time it ran its call would want a newer one.
         self._lane = Lane("stt", threads=config.workers, urgent_limit=64, patient_limit=1)
         self._models: Models | None = None
+        self._counting = threading.Lock()  # the lane's threads count, too
         self.counts: Counter[str] = Counter()
         """Since the start: "short", "full", "no_voice", "busy", and "doubt_<why>" (see `guard`)."""
 
@@ -98,12 +100,16 @@ class WhisperStt:
         try:
             return await self._lane.run(job, urgent=final)
         except LaneFull as error:
-            self.counts["busy"] += 1
+            self._count("busy")
             raise SttBusy(str(error)) from error
         except LaneClosed as error:
             raise SttFailed(str(error)) from error
         except (RuntimeError, ValueError, MemoryError) as error:
             raise SttFailed(f"{type(error).__name__}: {error}") from error
+
+    def _count(self, what: str) -> None:
+        with self._counting:
+            self.counts[what] += 1
 
     def _transcribe(self, audio: NDArray[np.float32], language: str) -> Transcript:
         if self._models is None:
@@ -115,7 +121,7 @@ class WhisperStt:
         for piece, voice in _pieces(audio, self._models.silero.probabilities(audio)):
             voiced = _voiced(voice)
             if voiced is None:
-                self.counts["no_voice"] += 1
+                self._count("no_voice")
                 continue
             text, used = self._hear(piece, voiced, language)
             texts.append(text)
@@ -146,10 +152,10 @@ class WhisperStt:
             )
             believed = guard.judge(heard, voiced)
             if believed.doubt is None:
-                self.counts["short"] += 1
+                self._count("short")
                 return believed.text, "short"
-            self.counts[f"doubt_{believed.doubt}"] += 1
-        self.counts["full"] += 1
+            self._count(f"doubt_{believed.doubt}")
+        self._count("full")
         heard = decoder.decode(audio, language=language)
         if guard.nothing_said(heard):
             return "", "full"

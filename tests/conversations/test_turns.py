@@ -154,3 +154,10 @@ def test_a_long_turn_is_heard_whole() -> None:
         at_s = call.says(f"word{number}", at=at_s) + 0.06
     call.run(until=28)
     assert call.context()[0] == ("user", " ".join(f"word{number}" for number in range(60)))
+
+
+def test_partials_take_a_quarter_of_the_time_at_most() -> None:
+    call = Call(llm=FakeLlm([Say("Fine.")]), stt_s=0.6)
+    call.says(" ".join(f"word{number}" for number in range(40)), at=1.0)  # 10 s
+    call.run(until=14)
+    assert 2 <= call.stt.partials <= 10 / (0.6 * 4) + 1

@@ -42,9 +42,7 @@ class FakeLlm:
     tokens_sent: int = 0
     cancelled: int = 0
 
-    async def prime(
-        self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] = ()
-    ) -> None:
+    async def prime(self, messages: Sequence[Message]) -> None:
         self.primed.append([dict(message) for message in messages])
         await asyncio.sleep(self.first_token_s)
 

@@ -52,7 +52,7 @@ def noise(duration_s: float) -> NDArray[np.int16]:
 class FakeVoice:
     """Voice activity with exact onsets and the same delays as the real detector's defaults."""
 
-    def __init__(self, start_ms: int = 96, stop_ms: int = 100) -> None:
+    def __init__(self, start_ms: int = 96, stop_ms: int = 60) -> None:
         self._start_s, self._stop_s = start_ms / 1000, stop_ms / 1000
         self._now_s = 0.0
         self._voiced_since: float | None = None

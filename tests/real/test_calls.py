@@ -34,7 +34,6 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def daemon(recordings: Path) -> Iterator[Daemon]:
     settings = [
         "server.max_calls=2",
-        "server.drain_s=1",
         "turns.idle_prompt_s=0",
         f"webrtc.silence_timeout_s={SILENCE_TIMEOUT_S}",
         "calls.record=true",
@@ -213,11 +212,13 @@ def test_a_caller_that_vanishes_does_not_disturb_the_other_and_gives_its_line_ba
     async def call() -> None:
         command = [sys.executable, "-c", DIAL_AND_STAY, daemon.url]
         vanishing = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-        assert vanishing.stdout and await vanishing.stdout.readline() == b"connected\n"
-        staying = await Caller.dial(daemon.url)
         try:
+            assert vanishing.stdout and await vanishing.stdout.readline() == b"connected\n"
+            staying = await Caller.dial(daemon.url)
+        finally:
             vanishing.kill()
             await vanishing.wait()
+        try:
             await ask(staying, next(iter(questions.values())))
             async with asyncio.timeout(SILENCE_TIMEOUT_S + 5):
                 await (await dial_when_free(daemon.url)).hang_up()
@@ -264,10 +265,8 @@ def test_twenty_calls_in_a_row_leave_memory_flat(
     asyncio.run(soak())
 
 
-def test_a_caller_whom_the_daemon_leaves_is_told_why(daemon: Daemon) -> None:
-    """The last one here: it stops the daemon."""
-
-    async def call() -> None:
+def test_a_caller_whom_the_daemon_leaves_is_told_why() -> None:
+    async def call(daemon: Daemon) -> None:
         caller = await Caller.dial(daemon.url)
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
@@ -278,4 +277,5 @@ def test_a_caller_whom_the_daemon_leaves_is_told_why(daemon: Daemon) -> None:
             await caller.hang_up()
         assert [note["reason"] for note in notes(caller, "call-ended")] == ["server stopping"]
 
-    asyncio.run(call())
+    with running_daemon("server.drain_s=1") as stopping:
+        asyncio.run(call(stopping))
