@@ -39,13 +39,14 @@ docs: $(VENV)/.dev
 	$(BIN)/parley config-docs --write
 
 # Debian packages that the real floor needs: a browser, Node.js for pipecat's own client, and
-# human speech to say.
+# human speech to say; and the Japanese dictionary that GPT-SoVITS models were trained with.
 .PHONY: system-packages
 system-packages:
 	@missing=()
 	command -v chromium > /dev/null || missing+=(chromium)
 	command -v node > /dev/null || missing+=(nodejs)
 	command -v npm > /dev/null || missing+=(npm)
+	[ -d /var/lib/mecab/dic/open-jtalk ] || missing+=(open-jtalk-mecab-naist-jdic)
 	[ -d /usr/share/pocketsphinx/test ] || missing+=(pocketsphinx-testdata)
 	[ $${#missing[@]} -eq 0 ] && exit 0
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then

@@ -1,0 +1,197 @@
+"""Laws of the autoregressive model, with tiny random weights."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.tts.models.t2s_vectors import CPU, GOLDEN, small_model
+from tts.checkpoint import CheckpointError, read_t2s
+from tts.models.t2s import T2s, T2sInput, T2sState
+from tts.spec import T2sSpec
+
+SPEC = T2sSpec(
+    hidden=32, heads=4, layers=3, ffn=128, phones=40, vocabulary=65, eos=64, bert=24, max_sec=10
+)
+CLOSE = {"rtol": 0, "atol": 1e-5}
+CAPACITY = 64
+
+
+@pytest.fixture(scope="module")
+def model() -> T2s:
+    torch.manual_seed(3)
+    return T2s(SPEC)
+
+
+def utterance(phones: int, codes: int, seed: int = 0) -> T2sInput:
+    draw = torch.Generator().manual_seed(100 * phones + codes + seed)
+    return T2sInput.of(
+        torch.randint(SPEC.phones, (phones,), generator=draw),
+        torch.randn(SPEC.bert, phones, generator=draw),
+        torch.randint(SPEC.eos, (codes,), generator=draw),
+    )
+
+
+def steps(model: T2s, state: T2sState, tokens: Tensor, window: int | None = None) -> list[Tensor]:
+    """The logits after each column of tokens [B, steps]."""
+    return [model.step(column, state, window) for column in tokens.unbind(1)]
+
+
+def begun(
+    model: T2s, inputs: T2sInput, *, poisoned: bool = False, capacity: int = CAPACITY
+) -> tuple[Tensor, T2sState]:
+    state = model.init_state(len(inputs.phones), capacity, poisoned=poisoned)
+    return model.prefill(inputs, state), state
+
+
+def alone(model: T2s, inputs: T2sInput, tokens: Tensor) -> list[Tensor]:
+    logits, state = begun(model, inputs)
+    return [logits, *steps(model, state, tokens)]
+
+
+TOKENS = torch.tensor([[5, 63, 5, 0, 17], [1, 2, 3, 4, 5], [60, 61, 62, 63, 0]])
+RAGGED = [(7, 9), (12, 0), (3, 4)]
+
+
+@pytest.mark.parametrize("split", range(8))
+def test_tokens_read_one_by_one_equal_tokens_read_at_once(model: T2s, split: int) -> None:
+    whole = utterance(6, 7)
+    codes = whole.codes[0]
+
+    def upto(count: int) -> T2sInput:
+        return T2sInput.of(whole.phones[0], whole.bert[0], codes[:count])
+
+    found = alone(model, upto(split), codes[None, split:])
+    wanted = [begun(model, upto(count))[0] for count in range(split, 8)]
+    torch.testing.assert_close(torch.cat(found), torch.cat(wanted), **CLOSE)
+
+
+def test_a_row_does_not_depend_on_its_neighbours(model: T2s) -> None:
+    inputs = [utterance(*size) for size in RAGGED]
+    logits, state = begun(model, T2sInput.stack(inputs))
+    found = torch.stack([logits, *steps(model, state, TOKENS)], dim=1)
+    for row, one in enumerate(inputs):
+        wanted = torch.cat(alone(model, one, TOKENS[row : row + 1]))
+        torch.testing.assert_close(found[row], wanted, **CLOSE)
+    assert state.cache.lengths.tolist() == [7 + 9 + 5, 12 + 5, 3 + 4 + 5]
+    assert state.codes.tolist() == [9 + 5, 5, 4 + 5]
+
+
+@pytest.mark.parametrize("window", [32, 40, CAPACITY])
+def test_slots_full_of_nan_change_no_bit(model: T2s, window: int) -> None:
+    inputs = T2sInput.stack([utterance(*size) for size in RAGGED])
+    runs = []
+    for poisoned in (False, True):
+        logits, state = begun(model, inputs, poisoned=poisoned)
+        runs.append(torch.stack([logits, *steps(model, state, TOKENS, window)]))
+        behind = state.cache.slots[..., window:, :]
+        assert behind.isnan().sum() == (behind.numel() if poisoned else 0)
+    assert torch.equal(runs[0], runs[1])
+
+
+def test_the_poison_reaches_every_unused_slot_and_no_other(model: T2s) -> None:
+    _, state = begun(model, T2sInput.stack([utterance(*size) for size in RAGGED]), poisoned=True)
+    steps(model, state, TOKENS)
+    state.cache.poison()
+    bad = state.cache.slots.isnan().movedim(4, 2).flatten(3)  # [L, B, S, ...]
+    unused = (torch.arange(CAPACITY) >= state.cache.lengths[:, None])[None, :, :, None]
+    assert torch.equal(bad, unused.expand_as(bad))
+
+
+def test_garbage_in_unused_slots_of_the_window_is_masked(model: T2s) -> None:
+    inputs = T2sInput.stack([utterance(*size) for size in RAGGED])
+    clean, soiled = begun(model, inputs)[1], begun(model, inputs)[1]
+    for state in (clean, soiled):
+        state.cache.open(CAPACITY)
+    unused = torch.arange(CAPACITY) >= soiled.cache.lengths[:, None]
+    soiled.cache.slots.masked_fill_(unused[:, None, None, :, None], 1e3)
+    for a, b in zip(steps(model, clean, TOKENS), steps(model, soiled, TOKENS), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_window_changes_nothing(model: T2s) -> None:
+    inputs = utterance(7, 9)
+    whole = alone(model, inputs, TOKENS[:1])[1:]
+    _, state = begun(model, inputs)
+    for number, token in enumerate(TOKENS[0]):
+        found = model.step(token[None], state, window=16 + number + 1)
+        torch.testing.assert_close(found, whole[number], **CLOSE)
+
+
+def test_a_row_is_given_to_another_utterance_while_its_neighbour_goes_on(model: T2s) -> None:
+    stays, leaves, comes = utterance(7, 9), utterance(12, 11), utterance(4, 2)
+    _, state = begun(model, T2sInput.stack([stays, leaves]))
+    steps(model, state, TOKENS[:2, :2])
+    # The utterance that leaves had overflowed, as half precision can.
+    state.cache.slots[:, 1] = torch.nan
+    first = model.prefill(comes, state.rows(1, 2))
+    found = torch.stack(steps(model, state, TOKENS[:2, 2:]), dim=1)
+    torch.testing.assert_close(found[0], torch.cat(alone(model, stays, TOKENS[:1]))[3:], **CLOSE)
+    torch.testing.assert_close(
+        torch.cat([first, found[1]]), torch.cat(alone(model, comes, TOKENS[1:2, 2:])), **CLOSE
+    )
+
+
+def test_a_state_is_written_in_place(model: T2s) -> None:
+    inputs = utterance(5, 3)
+    state = model.init_state(1, CAPACITY)
+    tensors = [state.cache.slots, state.cache.lengths, state.codes]
+    places = [tensor.data_ptr() for tensor in tensors]
+    model.prefill(inputs, state)
+    steps(model, state, TOKENS[:1])
+    after = [state.cache.slots, state.cache.lengths, state.codes]
+    assert all(a is b for a, b in zip(tensors, after, strict=True))
+    assert [tensor.data_ptr() for tensor in after] == places
+
+
+def test_reading_twice_into_one_state_forgets_the_first(model: T2s) -> None:
+    _, state = begun(model, utterance(12, 11))
+    steps(model, state, TOKENS[:1])
+    found = [model.prefill(utterance(5, 3), state), *steps(model, state, TOKENS[:1])]
+    wanted = alone(model, utterance(5, 3), TOKENS[:1])
+    torch.testing.assert_close(torch.cat(found), torch.cat(wanted), **CLOSE)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_gives_single_precision_logits_close_to_the_real_ones(
+    dtype: torch.dtype,
+) -> None:
+    exact, half = small_model("v2"), small_model("v2", dtype)
+    assert {parameter.dtype for parameter in half.parameters()} == {dtype}
+    draw = torch.Generator().manual_seed(1)
+    inputs = T2sInput.of(
+        torch.randint(732, (9,), generator=draw),
+        torch.zeros(1024, 9),
+        torch.randint(1024, (6,), generator=draw),
+    )
+    wanted = torch.cat(alone(exact, inputs, TOKENS[:1]))
+    found = torch.cat(alone(half, inputs, TOKENS[:1]))
+    assert found.dtype == torch.float32
+    noise = (found - wanted).square().mean() / wanted.square().mean()
+    assert 10 * noise.log10() < (-30 if dtype == torch.bfloat16 else -45)
+
+
+def test_input_that_does_not_fit_the_state_is_refused(model: T2s) -> None:
+    with pytest.raises(ValueError, match="12 phones and 11 semantic tokens do not fit into 22"):
+        begun(model, utterance(12, 11), capacity=22)
+    with pytest.raises(ValueError, match="the state has 2 rows, the input 1"):
+        model.prefill(utterance(3, 3), model.init_state(2, CAPACITY))
+
+
+def test_text_features_of_another_width_are_refused(model: T2s) -> None:
+    inputs = T2sInput.of(torch.zeros(3, dtype=torch.int64), torch.zeros(5, 3))
+    with pytest.raises(ValueError, match=r"bert is \[1, 5, 3\], not \[1, 24, 3\]"):
+        begun(model, inputs)
+
+
+def test_text_features_that_do_not_belong_to_the_phones_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"bert \[24, 4\] must have a column for 3 phones"):
+        T2sInput.of(torch.zeros(3, dtype=torch.int64), torch.zeros(24, 4))
+    with pytest.raises(ValueError, match="at least one phone"):
+        T2sInput.of(torch.zeros(0, dtype=torch.int64), torch.zeros(24, 0))
+
+
+def test_a_tensor_that_is_missing_is_named() -> None:
+    checkpoint = read_t2s(GOLDEN / "ckpt" / "t2s_v2.ckpt")
+    del checkpoint.tensors["h.layers.1.linear2.bias"]
+    with pytest.raises(CheckpointError, match=r"h\.layers\.1\.linear2\.bias is missing"):
+        T2s.load(checkpoint.spec, checkpoint.tensors, dtype=torch.float32, device=CPU)

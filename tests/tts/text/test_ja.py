@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from tts.text.ja import Japanese, compiled, with_pitch
+
+
+def label(phone: str, nucleus: int, start: int, end: int, moras: int) -> str:
+    return f"xx^xx-{phone}+xx=xx/A:{nucleus}+{start}+{end}/B:xx/F:{moras}_1#0_xx"
+
+
+SILENCE = "xx^xx-sil+xx=xx/A:xx+xx+xx/B:xx/F:xx_xx"
+
+
+def test_pitch_rises_after_the_first_mora_and_falls_after_the_nucleus() -> None:
+    labels = [
+        SILENCE,
+        label("a", -1, 1, 3, 3),
+        label("o", 0, 2, 2, 3),
+        label("I", 1, 3, 1, 3),
+        SILENCE,
+    ]
+    assert with_pitch(labels) == ["a", "[", "o", "]", "i"]
+
+
+def test_a_phrase_ends_where_the_next_begins_and_a_pause_is_a_phone() -> None:
+    labels = [
+        SILENCE,
+        label("N", -1, 1, 1, 2),
+        label("a", -1, 1, 2, 2),
+        "xx^a-pau+xx=xx/A:xx+xx+xx/B:xx/F:xx_xx",
+        SILENCE,
+    ]
+    assert with_pitch(labels) == ["N", "#", "a", "_"]
+
+
+def test_marks_are_phones_of_their_own_and_spaces_are_not() -> None:
+    phones = Japanese().phones("はい、OK 。")
+    assert (phones[-1], phones.count(","), phones.count(" ")) == (".", 1, 0)
+
+
+def test_marks_in_a_row_become_one() -> None:
+    assert Japanese().normalise("え!?...") == "え!"
+
+
+def test_a_folder_without_a_dictionary_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"holds no dictionary of Open JTalk \(no sys\.dic\)"):
+        Japanese(dictionary=tmp_path)
+
+
+def test_a_user_dictionary_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"userdict\.csv: cannot be compiled"):
+        compiled(tmp_path / "userdict.csv", tmp_path)

@@ -1,0 +1,291 @@
+"""The autoregressive model: phones and a voice's semantic tokens in, the next token's logits out.
+
+`prefill` reads a whole utterance's input, `step` one token a row; both write their keys and
+values into a `T2sState` and return the logits of the next token.  Weights are shared, states
+belong to utterances.  Knows nothing of sampling, text or audio.  One thread steps a model; two
+threads may step it with different states.
+
+The sequence of a row is [phones | tokens].  Phones see all phones and no token; a token sees all
+phones and the tokens up to itself.  Positions of phones and of tokens are counted apart, both
+from 0.  24 post-norm layers with ReLU, no norm at the end, no bias at the output.  Hence the law:
+reading tokens in any split of prefill and steps gives the logits of reading them at once, and a
+row's logits do not depend on its neighbours.
+
+Shapes: B rows, T phones (padded), S semantic tokens (padded), N = T + S or 1, C hidden, H heads,
+D head dim, V vocabulary, L layers, W slots in the window.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tts.models import weights
+from tts.modules.kv_cache import KvCache
+from tts.modules.positions import sine_table
+from tts.spec import T2sSpec
+
+MAX_POSITIONS = 4096
+"""Phones of an utterance, and tokens of prompt and utterance (164 s), at most."""
+
+_NAMES = {
+    "phones.": "ar_text_embedding.word_embeddings.",
+    "bert.": "bert_proj.",
+    "phone_gain": "ar_text_position.alpha",
+    "codes.": "ar_audio_embedding.word_embeddings.",
+    "code_gain": "ar_audio_position.alpha",
+    "head.": "ar_predict_layer.",
+}
+"""Our names of parameters, and the checkpoint's."""
+
+_LAYER_NAMES = {
+    "qkv.weight": "self_attn.in_proj_weight",
+    "qkv.bias": "self_attn.in_proj_bias",
+    "out.": "self_attn.out_proj.",
+    "norm1.": "norm1.",
+    "up.": "linear1.",
+    "down.": "linear2.",
+    "norm2.": "norm2.",
+}
+"""The same within `layers.N.` and `h.layers.N.`."""
+
+_NOTHING = r"(?!)"
+
+
+@dataclass(frozen=True, slots=True)
+class T2sInput:
+    """What is known of some utterances before the first token; one row each, padded behind."""
+
+    phones: Tensor
+    """[B, T] int64: ids of the reference's phones and then of the text's."""
+    bert: Tensor
+    """[B, F, T]: text features of those phones; zero where a language has none."""
+    codes: Tensor
+    """[B, S] int64: the reference's semantic tokens; S = 0 without a reference."""
+    phone_lengths: Tensor
+    """[B] int64, at least 1."""
+    code_lengths: Tensor
+    """[B] int64."""
+
+    @classmethod
+    def of(cls, phones: Tensor, bert: Tensor, codes: Tensor | None = None) -> "T2sInput":
+        """One utterance: phones [T], bert [F, T], codes [S] or None without a reference.
+
+        Raises ValueError for shapes that do not fit together.
+        """
+        codes = phones.new_zeros(0) if codes is None else codes
+        if phones.ndim != 1 or codes.ndim != 1 or len(phones) == 0:
+            raise ValueError(
+                f"phones {list(phones.shape)} and codes {list(codes.shape)} must be one row each, "
+                "with at least one phone"
+            )
+        if bert.ndim != 2 or bert.shape[1] != len(phones):
+            raise ValueError(f"bert {list(bert.shape)} must have a column for {len(phones)} phones")
+        lengths = [phones.new_tensor([len(row)], dtype=torch.int64) for row in (phones, codes)]
+        return cls(phones.long()[None], bert[None], codes.long()[None], lengths[0], lengths[1])
+
+    @classmethod
+    def stack(cls, inputs: Sequence["T2sInput"]) -> "T2sInput":
+        """Several utterances as the rows of one input."""
+        phones = max(one.phones.shape[1] for one in inputs)
+        codes = max(one.codes.shape[1] for one in inputs)
+        return cls(
+            torch.cat([F.pad(one.phones, (0, phones - one.phones.shape[1])) for one in inputs]),
+            torch.cat([F.pad(one.bert, (0, phones - one.bert.shape[2])) for one in inputs]),
+            torch.cat([F.pad(one.codes, (0, codes - one.codes.shape[1])) for one in inputs]),
+            torch.cat([one.phone_lengths for one in inputs]),
+            torch.cat([one.code_lengths for one in inputs]),
+        )
+
+
+@dataclass(slots=True)
+class T2sState:
+    """What the model remembers of some utterances.  Written in place, never rebound."""
+
+    cache: KvCache
+    codes: Tensor
+    """[B] int64: semantic tokens read so far, the reference's included."""
+
+    def rows(self, first: int, last: int) -> "T2sState":
+        """Rows first..last-1 as a state of their own over the same memory."""
+        return T2sState(self.cache.rows(first, last), self.codes[first:last])
+
+
+class Layer(nn.Module):
+    """A post-norm transformer layer: x [B, N, C] -> [B, N, C]."""
+
+    def __init__(self, hidden: int, heads: int, ffn: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(hidden, 3 * hidden)
+        self.out = nn.Linear(hidden, hidden)
+        self.norm1 = nn.LayerNorm(hidden)
+        self.up = nn.Linear(hidden, ffn)
+        self.down = nn.Linear(ffn, hidden)
+        self.norm2 = nn.LayerNorm(hidden)
+
+    def forward(self, x: Tensor, mask: Tensor, remember: Callable[[Tensor], Tensor]) -> Tensor:
+        """`remember` stores keys and values [B, 2, H, N, D] and gives those to attend to."""
+        rows, length, hidden = x.shape
+        qkv = self.qkv(x).view(rows, length, 3, self.heads, hidden // self.heads)
+        queries = qkv[:, :, 0].transpose(1, 2)  # [B, H, N, D]
+        pairs = remember(qkv[:, :, 1:].permute(0, 2, 3, 1, 4))
+        mixed = F.scaled_dot_product_attention(queries, pairs[:, 0], pairs[:, 1], attn_mask=mask)
+        x = self.norm1(x + self.out(mixed.transpose(1, 2).reshape(rows, length, hidden)))
+        x = self.norm2(x + self.down(F.relu(self.up(x))))
+        return x
+
+
+class T2s(nn.Module):
+    """The model of one checkpoint."""
+
+    table: Tensor
+
+    def __init__(self, spec: T2sSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.phones = nn.Embedding(spec.phones, spec.hidden)
+        self.bert = nn.Linear(spec.bert, spec.hidden)
+        self.codes = nn.Embedding(spec.vocabulary, spec.hidden)
+        self.phone_gain = nn.Parameter(torch.ones(1))
+        self.code_gain = nn.Parameter(torch.ones(1))
+        self.layers = nn.ModuleList(
+            Layer(spec.hidden, spec.heads, spec.ffn) for _ in range(spec.layers)
+        )
+        self.head = nn.Linear(spec.hidden, spec.vocabulary, bias=False)
+        self.register_buffer("table", sine_table(MAX_POSITIONS, spec.hidden), persistent=False)
+
+    @classmethod
+    def load(
+        cls,
+        spec: T2sSpec,
+        tensors: weights.Tensors,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> "T2s":
+        """The model with a checkpoint's tensors, under their names without "model.".
+
+        `dtype` is float32, bfloat16 or float16; logits are float32 always.  Raises
+        `CheckpointError` that names a tensor that is missing, unknown or of a wrong shape.
+        """
+        with torch.device("meta"):
+            model = cls(spec)
+        renamed = dict(_NAMES)
+        for n in range(spec.layers):
+            renamed |= {f"layers.{n}.{a}": f"h.layers.{n}.{b}" for a, b in _LAYER_NAMES.items()}
+        weights.load(model, tensors, dtype=dtype, device=device, renamed=renamed, unused=_NOTHING)
+        model.table = sine_table(MAX_POSITIONS, spec.hidden).to(device=device, dtype=dtype)
+        return model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are, and where inputs must be."""
+        return self.table.device
+
+    def init_state(self, rows: int, capacity: int, *, poisoned: bool = False) -> T2sState:
+        """A state for so many utterances of up to `capacity` phones and tokens each.
+
+        `poisoned` fills unused slots with NaN before every step, to prove that none is used.
+        """
+        cache = KvCache.empty(
+            self.spec.layers,
+            rows,
+            self.spec.heads,
+            capacity,
+            self.spec.hidden // self.spec.heads,
+            device=self.device,
+            dtype=self.table.dtype,
+            poisoned=poisoned,
+        )
+        return T2sState(cache, torch.zeros(rows, dtype=torch.int64, device=self.device))
+
+    @torch.inference_mode()
+    def prefill(self, inputs: T2sInput, state: T2sState) -> Tensor:
+        """Begin the utterances: logits [B, V] float32 of their first tokens.
+
+        The state's rows are overwritten, whatever they held.  Raises ValueError when the input
+        does not fit the model or the state.
+        """
+        self._check(inputs, state)
+        phones, codes = inputs.phones.shape[1], inputs.codes.shape[1]
+        x = self.phones(inputs.phones) + self.bert(inputs.bert.to(self.table.dtype).mT)
+        x = x + self.phone_gain * self.table[:phones]
+        y = self.codes(inputs.codes) + self.code_gain * self.table[:codes]
+        lengths = inputs.phone_lengths + inputs.code_lengths
+        order = _packing(inputs)  # [B, N]
+        x = torch.cat([x, y], dim=1).gather(1, order.unsqueeze(2).expand(-1, -1, self.spec.hidden))
+        mask = _prefill_mask(inputs)
+        for number, layer in enumerate(self.layers):
+            x = layer(x, mask, partial(state.cache.put_prefix, number))
+        state.cache.begin(lengths, phones + codes)
+        state.codes.copy_(inputs.code_lengths)
+        rows = torch.arange(len(lengths), device=self.device)
+        logits: Tensor = self.head(x[rows, lengths - 1])
+        return logits.float()
+
+    @torch.inference_mode()
+    def step(self, tokens: Tensor, state: T2sState, window: int | None = None) -> Tensor:
+        """Read one token a row: tokens [B] int64 -> logits [B, V] float32 of the next ones.
+
+        Only the first `window` slots are looked at (all by default): a number above every row's
+        length.  That, and that each row has a free slot, is the caller's to know; looking it up
+        would make the host wait for the device.
+        """
+        cache = state.cache
+        window = cache.capacity if window is None else window
+        cache.open(window)
+        rows = torch.arange(len(tokens), device=self.device)
+        x = self.codes(tokens) + self.code_gain * self.table[state.codes]
+        x = x.unsqueeze(1)  # [B, 1, C]
+        mask = cache.mask(window)
+        for number, layer in enumerate(self.layers):
+            x = layer(x, mask, partial(cache.append, number, rows=rows, window=window))
+        cache.advance()
+        state.codes += 1
+        logits: Tensor = self.head(x[:, 0])
+        return logits.float()
+
+    def _check(self, inputs: T2sInput, state: T2sState) -> None:
+        rows, phones = inputs.phones.shape
+        codes = inputs.codes.shape[1]
+        if inputs.bert.shape != (rows, self.spec.bert, phones):
+            raise ValueError(
+                f"bert is {list(inputs.bert.shape)}, not {[rows, self.spec.bert, phones]}"
+            )
+        if len(state.codes) != rows:
+            raise ValueError(f"the state has {len(state.codes)} rows, the input {rows}")
+        if phones > MAX_POSITIONS or codes > MAX_POSITIONS:
+            raise ValueError(
+                f"{phones} phones and {codes} semantic tokens: the model takes {MAX_POSITIONS} of "
+                "each"
+            )
+        if phones + codes > state.cache.capacity:
+            raise ValueError(
+                f"{phones} phones and {codes} semantic tokens do not fit into "
+                f"{state.cache.capacity} slots"
+            )
+
+
+def _packing(inputs: T2sInput) -> Tensor:
+    """For each place of a row, which of [phones | codes] stands there: [B, N] int64.
+
+    Padding between phones and codes moves to the end of the row.
+    """
+    padded = inputs.phones.shape[1]
+    places = torch.arange(padded + inputs.codes.shape[1], device=inputs.phones.device)
+    lengths = inputs.phone_lengths.unsqueeze(1)
+    moved = torch.where(places < lengths, places, places + padded - lengths)
+    return moved.clamp_max(len(places) - 1)
+
+
+def _prefill_mask(inputs: T2sInput) -> Tensor:
+    """Which places each place sees, in packed rows: [B, 1, N, N] bool."""
+    length = inputs.phones.shape[1] + inputs.codes.shape[1]
+    places = torch.arange(length, device=inputs.phones.device)
+    phones = inputs.phone_lengths[:, None, None]  # [B, 1, 1]
+    query, key = places[:, None], places[None, :]
+    return ((key < phones) | ((query >= phones) & (key <= query))).unsqueeze(1)

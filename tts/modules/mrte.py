@@ -1,0 +1,29 @@
+"""Where content meets text and timbre: the multi-reference timbre encoder of SoVITS.
+
+In: content features, text features and a speaker vector.  Out: content features that know which
+phones they speak and in whose voice.  Any thread.
+"""
+
+from torch import Tensor, nn
+
+from tts.modules.attention import CrossAttention
+
+HEADS = 4
+
+
+class Mrte(nn.Module):
+    """Content frames attend to phones; the speaker vector is added to every frame."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.cross_attention = CrossAttention(hidden, HEADS)
+        self.c_pre = nn.Conv1d(channels, hidden, 1)
+        self.text_pre = nn.Conv1d(channels, hidden, 1)
+        self.c_post = nn.Conv1d(hidden, channels, 1)
+
+    def forward(self, content: Tensor, text: Tensor, speaker: Tensor) -> Tensor:
+        """content [B, C, F], text [B, C, T], speaker [B, hidden, 1] -> [B, C, F]."""
+        content = self.c_pre(content)
+        mixed = self.cross_attention(content, self.text_pre(text)) + content + speaker
+        out: Tensor = self.c_post(mixed)
+        return out

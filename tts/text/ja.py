@@ -1,0 +1,150 @@
+"""Japanese text to phones, as the GPT-SoVITS models were trained on it.
+
+In: text.  Out: phones of Open JTalk, with marks where the pitch rises ("["), falls ("]") and where
+an accent phrase ends ("#", which no model knows as a phone).  Needs pyopenjtalk-plus, used as plain
+Open JTalk; the models were trained with the dictionary naist-jdic and a user dictionary, so those
+give their readings and accents, and the package's own dictionary, the default, others in about half
+of all sentences.  One caller at a time.
+"""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from tts.text import ja_accent
+from tts.text.carriers import missing
+
+_SPOKEN = (
+    "A-Za-z\\d\u3005\u3040-\u30ff\u4e00-\u9fff\uff11-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uff9d"
+)
+_PART = re.compile(f"[{_SPOKEN}]+|[^{_SPOKEN}]")
+_REPEATED = re.compile(r"([!?…,.\-])[!?…,.\-]+")
+_PAUSES = dict(zip("：；，。！？\n·、", ",,,.!?.,,", strict=True))
+_UNVOICED = frozenset("AEIOU")
+_ENDS_MORA = frozenset(("a", "i", "u", "e", "o", "N", "cl"))
+
+_PHONE = re.compile(r"-(.*?)\+")
+# Fields of a full-context label: accent nucleus, mora from the start and from the end of its
+# accent phrase, moras of the phrase.
+_NUCLEUS = re.compile(r"/A:([0-9\-]+)\+")
+_FROM_START = re.compile(r"\+(\d+)\+")
+_FROM_END = re.compile(r"\+(\d+)/")
+_MORAS = re.compile(r"/F:(\d+)_")
+_QUESTION = re.compile(r"!(\d+)_")
+_NO_VALUE = -50
+
+
+class Japanese:
+    """The frontend.
+
+    `dictionary` is a folder of MeCab's compiled naist-jdic in UTF-8, `user_dictionary` a compiled
+    one over it.  Raises `ImportError` naming the extra, and `ValueError` for a folder that holds
+    no dictionary.
+    """
+
+    def __init__(
+        self, *, dictionary: Path | None = None, user_dictionary: Path | None = None
+    ) -> None:
+        try:
+            import pyopenjtalk
+            from pyopenjtalk.openjtalk import OpenJTalk
+        except ImportError as error:
+            raise missing("pyopenjtalk-plus", needed_for="Japanese speech") from error
+        if dictionary is not None and not (dictionary / "sys.dic").exists():
+            raise ValueError(f"{dictionary}: holds no dictionary of Open JTalk (no sys.dic)")
+        folder = str(dictionary).encode() if dictionary else pyopenjtalk.OPEN_JTALK_DICT_DIR
+        user = str(user_dictionary).encode() if user_dictionary else b""
+        self._jtalk: Any = OpenJTalk(dn_mecab=folder, userdic=user)
+        self._own_dictionary = dictionary is None
+        self._analyse: Callable[[str], Any] = partial(
+            pyopenjtalk.run_frontend,
+            jtalk=self._jtalk,
+            use_sudachi_kanji_yomi=find_spec("sudachidict_core") is not None,
+        )
+
+    def normalise(self, text: str) -> str:
+        """The text with one of several marks in a row."""
+        return _REPEATED.sub(r"\1", text)
+
+    def phones(self, norm_text: str) -> list[str]:
+        """Phones of a normalised text."""
+        found: list[str] = []
+        for part in _PART.findall(norm_text.replace("％", "パーセント").lower()):
+            if len(part) == 1 and not re.match(f"[{_SPOKEN}]", part):
+                if part != " ":
+                    found.append(_PAUSES.get(part, part))
+            else:
+                found += with_pitch(self._labels(part))
+        return found
+
+    def _labels(self, text: str) -> list[str]:
+        if self._own_dictionary:
+            words = self._analyse(text)
+        else:
+            # The package's corrections, and its rules of accent, fit its own dictionary only.
+            morphemes = self._jtalk.run_mecab(text)
+            words = ja_accent.accented(
+                self._jtalk.run_njd_from_mecab(morphemes, modify_numeral_reading=False), morphemes
+            )
+        labels: list[str] = self._jtalk.make_label(words)
+        return labels
+
+
+def compiled(source: Path, cache: Path, dictionary: Path | None = None) -> Path:
+    """The user dictionary of a CSV file over a dictionary, compiled into `cache` once for each.
+
+    Takes a minute the first time.  Raises `ValueError` when the file cannot be read or compiled.
+    """
+    import pyopenjtalk
+
+    folder = dictionary or Path(pyopenjtalk.OPEN_JTALK_DICT_DIR.decode())
+    try:
+        content = source.read_bytes() + (folder / "matrix.bin").read_bytes()
+    except OSError as error:
+        raise ValueError(f"{source}: cannot be compiled ({error})") from error
+    target = cache / f"open-jtalk-user-{sha256(content).hexdigest()[:16]}.dic"
+    if target.exists():
+        return target
+    cache.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_suffix(f".{os.getpid()}")
+    try:
+        pyopenjtalk.mecab_dict_index(str(source), str(unfinished), str(folder))
+    except RuntimeError as error:
+        raise ValueError(f"{source}: Open JTalk could not compile it") from error
+    unfinished.replace(target)
+    return target
+
+
+def with_pitch(labels: Sequence[str]) -> list[str]:
+    """Phones of full-context labels, with the marks of pitch; the silence at both ends left out."""
+    found: list[str] = []
+    for label, after in zip(labels[1:-1], labels[2:], strict=True):
+        match = _PHONE.search(label)
+        phone = match[1] if match else ""
+        if phone == "pau":
+            found.append("_")
+            continue
+        phone = phone.lower() if phone in _UNVOICED else phone
+        found.append(phone)
+        start, next_start = _field(_FROM_START, label), _field(_FROM_START, after)
+        if _field(_FROM_END, label) == 1 and next_start == 1 and phone in _ENDS_MORA:
+            found.append("#")
+        elif (
+            _field(_NUCLEUS, label) == 0
+            and next_start == start + 1
+            and start != _field(_MORAS, label)
+        ):
+            found.append("]")
+        elif start == 1 and next_start == 2:
+            found.append("[")
+    return found
+
+
+def _field(pattern: re.Pattern[str], label: str) -> int:
+    match = pattern.search(label)
+    return int(match[1]) if match else _NO_VALUE

@@ -1,0 +1,1 @@
+"""Korean text to phones, as the GPT-SoVITS models were trained on it."""

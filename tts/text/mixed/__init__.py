@@ -1,0 +1,1 @@
+"""Text of several languages cut into runs of one language each."""
