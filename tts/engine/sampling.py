@@ -108,8 +108,7 @@ class ExponentialNoise:
 
     def __init__(self, seed: int, vocabulary: int, device: torch.device) -> None:
         """`seed`: 0 to 2^64 - 1; raises BadRequest for others."""
-        if not 0 <= seed < 2**64:
-            raise BadRequest(f"seed is {seed}: 0 to {2**64 - 1} is allowed")
+        check_seed(seed)
         self._seed = seed
         self._vocabulary = vocabulary
         self._device = device
@@ -122,6 +121,12 @@ class ExponentialNoise:
         # Zero comes once in some million draws, and 0 / 0 would win every comparison.
         noise = np.maximum(noise, np.finfo(np.float32).tiny)
         return torch.from_numpy(noise).to(self._device)
+
+
+def check_seed(seed: int) -> None:
+    """Raise BadRequest for what is no seed."""
+    if not 0 <= seed < 2**64:
+        raise BadRequest(f"seed is {seed}: 0 to {2**64 - 1} is allowed")
 
 
 def tokens_seen(codes: Tensor, lengths: Tensor, vocabulary: int) -> Tensor:

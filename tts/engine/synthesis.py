@@ -1,0 +1,112 @@
+"""One utterance: phones and a voice in, samples out, with guards against known failures.
+
+In: models, a reference, the utterance's phones and text features, all on the models' device, and
+how to speak.  Out: samples and the semantic tokens they were made of.  Deaf and blind to the
+world: no text, no files, no callers.  Runs on the thread that steps the models.
+
+The two seams, for an engine that gives audio before the last token is drawn: `tokens` (T2S) and
+`decode_codes` (SoVITS).
+
+What the guards do.  None of them touches a healthy run, one that ends with the end token and
+whose numbers are finite.
+
+- Numbers that are not finite, in the logits or in the audio, and a run without a token: once again
+  with another seed; then `EngineFailed`.
+- A runaway (`End.RUNAWAY`, `End.LENGTH`): once again with another seed.  If that one is not healthy
+  either, the shorter of the two is heard, cut where slow speech of this text would have ended:
+  the text comes first in such a run, and babble after it.
+- A loop (`End.LOOP`): the same, and the run is cut where the loop begins.  If nothing stands before
+  the loop in either run: `EngineFailed`.
+- The reference's own tokens are never given back: a run holds the tokens drawn after them only.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tts.engine.latent_noise import LatentNoise
+from tts.engine.sampling import ExponentialNoise, Sampling, check_seed
+from tts.engine.t2s_decode import End, Limits, decode
+from tts.errors import BadRequest, EngineFailed
+from tts.models.sovits import Sovits
+from tts.models.t2s import T2s, T2sInput
+
+ATTEMPTS = 2
+"""Runs at most: one, and one more with another seed when it fails."""
+
+SEEDS = 2**64
+
+SLOW_TOKENS = 25
+SLOW_TOKENS_PER_PHONE = 7.5
+"""Slow speech: 1 s, and 0.3 s for each phone, pauses included, in tokens of 40 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What a voice speaks with; several voices may share either."""
+
+    t2s: T2s
+    sovits: Sovits
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """How a voice sounds in one emotion, on the models' device."""
+
+    codes: Tensor
+    """[1, S] int64: semantic tokens of the reference clip."""
+    phones: Tensor
+    """[1, T] int64: what is said in it, rows of the phone table."""
+    features: Tensor
+    """[1, bert, T]: text features of those phones."""
+    ge: Tensor
+    """[1, gin, 1]: the speaker vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How one utterance is spoken.  Raises BadRequest for a value out of range."""
+
+    sampling: Sampling
+    speed: float = 1.0
+    """Rate relative to the voice's own; above 1 is faster.  Above 0."""
+    noise_scale: float = 0.5
+    """How much of the latent's spread is heard; 0 or more."""
+    seed: int = 0
+    """The same seed gives the same samples; 0 to 2^64 - 1."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.speed < float("inf"):
+            raise BadRequest(f"speed is {self.speed}: a number above 0 is allowed")
+        if not 0 <= self.noise_scale < float("inf"):
+            raise BadRequest(f"noise_scale is {self.noise_scale}: 0 or more is allowed")
+        check_seed(self.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What is to be heard."""
+
+    samples: NDArray[np.float32]
+    """[N] at the SoVITS model's rate, -1 to 1."""
+    codes: tuple[int, ...]
+    """The semantic tokens of these samples."""
+    end: End
+    """Why the tokens ended; anything but `End.EOS` was cut."""
+
+
+def synthesise(
+    models: Models, reference: Reference, phones: Tensor, features: Tensor, manner: Manner
+) -> Generator[None, None, Utterance]:
+    """Speak phones [1, T] with their text features [1, bert, T].
+
+    Yields between the steps, so that the caller can serve others; closing the generator drops the
+    rest.  Raises `EngineFailed` when nothing can be made of them, and ValueError for ids that a
+    model does not have.
+    """
+    raise NotImplementedError
+    yield
