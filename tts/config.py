@@ -8,7 +8,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -96,28 +96,37 @@ def checked(values: Mapping[str, object]) -> ServiceConfig:
     try:
         return ServiceConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("; ".join(_explain(error))) from error
+        raise ConfigError("; ".join(explain(error, ServiceConfig))) from error
 
 
-def _explain(error: ValidationError) -> list[str]:
+def explain(error: ValidationError, schema: type[BaseModel]) -> list[str]:
+    """What is wrong with values that do not fit `schema`: key, value, and what is allowed."""
     lines = []
     for problem in error.errors(include_url=False):
         key = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            names = _names_beside(problem["loc"])
+            names = _names_beside(problem["loc"], schema)
             near = difflib.get_close_matches(str(problem["loc"][-1]), names, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(names)}"
             lines.append(f"{key}: unknown key; {hint}")
+        elif problem["type"] == "missing":
+            lines.append(f"{key}: missing")
+        elif problem["type"] == "value_error":
+            value = f"{key} = {problem['input']!r}: " if key else ""
+            lines.append(f"{value}{problem['ctx']['error']}")
         else:
             lines.append(f"{key} = {problem['input']!r}: {problem['msg']}")
     return lines
 
 
-def _names_beside(location: tuple[int | str, ...]) -> list[str]:
+def _names_beside(location: tuple[int | str, ...], schema: type[BaseModel]) -> list[str]:
     """The keys that the table of an unknown key does have."""
-    table: type[BaseModel] = ServiceConfig
+    table = schema
     for part in location[:-1]:
-        annotation = table.model_fields[str(part)].annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            table = annotation
+        if isinstance(part, str):
+            annotation = table.model_fields[part].annotation
+            # A list of tables, or a table that may be missing: the table stands inside.
+            for inside in (annotation, *get_args(annotation)):
+                if isinstance(inside, type) and issubclass(inside, BaseModel):
+                    table = inside
     return list(table.model_fields)
