@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 EngineName = Literal["hibari", "kokoro"]
 
+MAX_SHOWN_CHARS = 80
+"""A bad value is quoted up to this length."""
+
 
 class ConfigError(ValueError):
     """The file cannot be used; the message names each key, its value and what is allowed."""
@@ -112,11 +115,16 @@ def explain(error: ValidationError, schema: type[BaseModel]) -> list[str]:
         elif problem["type"] == "missing":
             lines.append(f"{key}: missing")
         elif problem["type"] == "value_error":
-            value = f"{key} = {problem['input']!r}: " if key else ""
+            value = f"{key} = {_shown(problem['input'])}: " if key else ""
             lines.append(f"{value}{problem['ctx']['error']}")
         else:
-            lines.append(f"{key} = {problem['input']!r}: {problem['msg']}")
+            lines.append(f"{key} = {_shown(problem['input'])}: {problem['msg']}")
     return lines
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}..."
 
 
 def _names_beside(location: tuple[int | str, ...], schema: type[BaseModel]) -> list[str]:

@@ -69,6 +69,10 @@ class CompiledVoice:
 
     prompts: Mapping[str, Prompt]
     """By emotion; the first is the default.  At least one."""
+    languages: tuple[str, ...]
+    """What it speaks, as BCP 47 primary languages; the first is the default.  At least one."""
+    sample_rate_hz: int
+    """Rate of the audio that its weights make."""
     gain_db: float
     """Brings the voice to its target loudness; measured when it was compiled."""
     t2s_sha256: str
@@ -92,6 +96,8 @@ def save_compiled(voice: CompiledVoice, path: Path) -> None:
     about = {
         _LAYOUT: _LAYOUT_VERSION,
         "emotions": json.dumps(list(voice.prompts)),
+        "languages": json.dumps(voice.languages),
+        "sample_rate_hz": str(voice.sample_rate_hz),
         "gain_db": repr(voice.gain_db),
         "t2s_sha256": voice.t2s_sha256,
         "sovits_sha256": voice.sovits_sha256,
@@ -141,9 +147,7 @@ def load_compiled(path: Path) -> CompiledVoice:
 
 def _voice(about: Mapping[str, str], arrays: Mapping[str, NDArray[np.generic]]) -> CompiledVoice:
     """The voice of a file's parts.  Raises ValueError, KeyError or TypeError when some is wrong."""
-    emotions = json.loads(about["emotions"])
-    if not emotions or not all(isinstance(emotion, str) for emotion in emotions):
-        raise ValueError("it names no emotion")
+    emotions, languages = _names(about, "emotions"), _names(about, "languages")
     gain_db = float(about["gain_db"])
     if not np.isfinite(gain_db):
         raise ValueError(f"its gain is {gain_db}")
@@ -152,6 +156,8 @@ def _voice(about: Mapping[str, str], arrays: Mapping[str, NDArray[np.generic]]) 
             raise ValueError(f"its {key} is no SHA-256")
     return CompiledVoice(
         prompts={emotion: _prompt(arrays, number) for number, emotion in enumerate(emotions)},
+        languages=languages,
+        sample_rate_hz=int(about["sample_rate_hz"]),
         gain_db=gain_db,
         t2s_sha256=about["t2s_sha256"],
         sovits_sha256=about["sovits_sha256"],
@@ -160,6 +166,13 @@ def _voice(about: Mapping[str, str], arrays: Mapping[str, NDArray[np.generic]]) 
             for name, (sha256, size_bytes, modified_ns) in json.loads(about["sources"]).items()
         },
     )
+
+
+def _names(about: Mapping[str, str], key: str) -> tuple[str, ...]:
+    names = json.loads(about[key])
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"it names no {key}")
+    return tuple(names)
 
 
 def _prompt(arrays: Mapping[str, NDArray[np.generic]], number: int) -> Prompt:

@@ -1,65 +1,69 @@
-"""The official pretrained files of GPT-SoVITS: what each version needs and where it lies.
+"""Where the official files lie in the folder of pretrained models: as in the project's hub.
 
-Out: paths relative to the folder of pretrained files, which is laid out as the repository
-`lj1995/GPT-SoVITS` on the hub, so that a folder that upstream filled works as it is.  Two extras
-come from elsewhere: `G2PW` (from an archive) and `LANGUAGE_MODEL`.  Plain values; opens nothing.
+In: that folder, and which file is wanted.  Out: its path, or an error that names it.  A folder that
+a user of the upstream project already has works as it is.  Opens nothing; any thread.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-REPOSITORY = "lj1995/GPT-SoVITS"
-"""On the hub; holds everything below but the two extras."""
+from tts.voices.errors import MissingPretrained
+
+PREFIX = "official:"
+"""What a voice.toml writes before a version's name, as `"official:v2Pro"`."""
 
 HUBERT = "chinese-hubert-base"
-"""Folder of the content encoder; needed to compile a voice."""
 ROBERTA = "chinese-roberta-wwm-ext-large"
-"""Folder of the Chinese language model; needed to speak Chinese."""
 SPEAKER = "sv/pretrained_eres2netv2w24s4ep4.ckpt"
-"""The speaker encoder; needed to compile a voice of the Pro versions."""
-G2PW = "G2PWModel"
-"""Folder of the Chinese reading model; an extra."""
-LANGUAGE_MODEL = "fast_langdetect/lid.176.bin"
-"""The large language detector; an extra."""
+G2PW = "text/G2PWModel"
 
-HUBERT_FILES = tuple(
-    f"{HUBERT}/{name}" for name in ("config.json", "preprocessor_config.json", "pytorch_model.bin")
-)
-ROBERTA_FILES = tuple(
-    f"{ROBERTA}/{name}" for name in ("config.json", "tokenizer.json", "pytorch_model.bin")
-)
+CONFIG = "config.json"
+MODEL = ("pytorch_model.bin", "model.safetensors")
+"""What a transformers folder keeps its weights in, one or the other."""
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """The two checkpoints of one version."""
+class OfficialWeights:
+    """The two files of a version that anyone's voice can be spoken with."""
 
     t2s: str
     sovits: str
-    speaker: bool = False
-    """Whether compiling a voice needs `SPEAKER`, too."""
 
-
-_LATER_T2S = "s1v3.ckpt"
 
 WEIGHTS = {
-    "v1": Weights("s1bert25hz-2kh-longer-epoch=68e-step=50232.ckpt", "s2G488k.pth"),
-    "v2": Weights(
+    "v1": OfficialWeights(
+        "s1bert25hz-2kh-longer-epoch=68e-step=50232.ckpt",
+        "s2G488k.pth",
+    ),
+    "v2": OfficialWeights(
         "gsv-v2final-pretrained/s1bert25hz-5kh-longer-epoch=12-step=369668.ckpt",
         "gsv-v2final-pretrained/s2G2333k.pth",
     ),
-    "v2Pro": Weights(_LATER_T2S, "v2Pro/s2Gv2Pro.pth", speaker=True),
-    "v2ProPlus": Weights(_LATER_T2S, "v2Pro/s2Gv2ProPlus.pth", speaker=True),
+    "v2Pro": OfficialWeights("s1v3.ckpt", "v2Pro/s2Gv2Pro.pth"),
+    "v2ProPlus": OfficialWeights("s1v3.ckpt", "v2Pro/s2Gv2ProPlus.pth"),
 }
-"""By the names of `tts.spec.VERSIONS`."""
+"""By version."""
 
 
-def files(versions: tuple[str, ...], *, chinese: bool) -> tuple[str, ...]:
-    """Every file that voices of these versions need, each once; RoBERTa's only if `chinese`."""
-    chosen = [WEIGHTS[version] for version in versions]
-    paths = [path for weights in chosen for path in (weights.t2s, weights.sovits)]
-    paths += HUBERT_FILES
-    if any(weights.speaker for weights in chosen):
-        paths.append(SPEAKER)
-    if chinese:
-        paths += ROBERTA_FILES
-    return tuple(dict.fromkeys(paths))
+def find(pretrained_dir: Path, name: str) -> Path:
+    """The path of an official file or folder, once all that is needed of it is there.
+
+    Raises `MissingPretrained` naming the first file that is not.
+    """
+    path = pretrained_dir / name
+    if name not in (HUBERT, ROBERTA):
+        _need(pretrained_dir, [name])
+        return path
+    _need(pretrained_dir, [f"{name}/{CONFIG}"])
+    _need(pretrained_dir, [f"{name}/{model}" for model in MODEL])
+    return path
+
+
+def _need(pretrained_dir: Path, names: Sequence[str]) -> None:
+    """Raise unless one of the names is there."""
+    if not any((pretrained_dir / name).exists() for name in names):
+        raise MissingPretrained(
+            f"{pretrained_dir / names[0]}: no such file; `parley voices pull` gets the official"
+            " files, or set pretrained_dir to the folder that has them"
+        )

@@ -30,6 +30,8 @@ def prompt(seed: int) -> Prompt:
 
 VOICE = CompiledVoice(
     prompts={"neutral": prompt(1), "happy": prompt(2), "angry": prompt(3)},
+    languages=("en", "zh"),
+    sample_rate_hz=32000,
     gain_db=-3.25,
     t2s_sha256="a" * 64,
     sovits_sha256="b" * 64,
@@ -108,7 +110,8 @@ def test_arrays_that_do_not_fit_are_named(
     [
         ({"gain_db": float("inf")}, "its gain is inf"),
         ({"t2s_sha256": "../../../etc/passwd"}, "its t2s_sha256 is no SHA-256"),
-        ({"prompts": {}}, "it names no emotion"),
+        ({"languages": ()}, "it names no languages"),
+        ({"prompts": {}}, "it names no emotions"),
     ],
 )
 def test_what_the_file_says_of_itself_is_checked(
