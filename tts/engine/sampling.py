@@ -26,6 +26,9 @@ STEPS_WITHOUT_EOS = 11
 
 MIN_TEMPERATURE = 1e-5
 
+SEEDS = 2**64
+"""Seeds are the numbers below this, from 0."""
+
 Noise = Callable[[int], Tensor]
 """The noise of a step: step number, from 0 -> [V] float32, positive."""
 
@@ -125,8 +128,8 @@ class ExponentialNoise:
 
 def check_seed(seed: int) -> None:
     """Raise BadRequest for what is no seed."""
-    if not 0 <= seed < 2**64:
-        raise BadRequest(f"seed is {seed}: 0 to {2**64 - 1} is allowed")
+    if not 0 <= seed < SEEDS:
+        raise BadRequest(f"seed is {seed}: 0 to {SEEDS - 1} is allowed")
 
 
 def tokens_seen(codes: Tensor, lengths: Tensor, vocabulary: int) -> Tensor:

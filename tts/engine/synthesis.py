@@ -20,8 +20,8 @@ whose numbers are finite.
 - The reference's own tokens are never given back: a run holds the tokens drawn after them only.
 """
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tts.engine.latent_noise import LatentNoise
-from tts.engine.sampling import ExponentialNoise, Sampling, check_seed
+from tts.engine.sampling import SEEDS, ExponentialNoise, Sampling, check_seed
 from tts.engine.t2s_decode import End, Limits, decode
 from tts.errors import BadRequest, EngineFailed
 from tts.models.sovits import Sovits
@@ -37,8 +37,6 @@ from tts.models.t2s import T2s, T2sInput
 
 ATTEMPTS = 2
 """Runs at most: one, and one more with another seed when it fails."""
-
-SEEDS = 2**64
 
 SLOW_TOKENS = 25
 SLOW_TOKENS_PER_PHONE = 7.5
@@ -108,5 +106,92 @@ def synthesise(
     rest.  Raises `EngineFailed` when nothing can be made of them, and ValueError for ids that a
     model does not have.
     """
-    raise NotImplementedError
-    yield
+    limits = Limits.of(models.t2s.spec, phones.shape[1])
+    unhealthy: list[tuple[tuple[int, ...], End, Manner]] = []
+    for attempt in range(ATTEMPTS):
+        manner_now = replace(manner, seed=(manner.seed + attempt) % SEEDS)
+        run = tokens(models.t2s, reference, phones, features, manner_now, limits)
+        codes, end = yield from _all_of(run)
+        if end is not End.EOS:
+            unhealthy.append((worth_hearing(codes, end, limits, phones.shape[1]), end, manner_now))
+            continue
+        samples = decode_codes(models.sovits, reference, codes, phones, manner_now)
+        yield
+        if samples is not None:
+            return Utterance(samples, codes, end)
+    for codes, end, manner_then in sorted(unhealthy, key=lambda one: len(one[0])):
+        samples = decode_codes(models.sovits, reference, codes, phones, manner_then)
+        yield
+        if samples is not None:
+            return Utterance(samples, codes, end)
+    ends = [str(end) for _, end, _ in unhealthy] or ["audio that is not finite"]
+    raise EngineFailed(
+        f"nothing to hear came of {phones.shape[1]} phones in {ATTEMPTS} attempts: "
+        f"{', '.join(ends)}"
+    )
+
+
+def tokens(
+    t2s: T2s,
+    reference: Reference,
+    phones: Tensor,
+    features: Tensor,
+    manner: Manner,
+    limits: Limits,
+) -> Generator[int, None, End]:
+    """The semantic tokens of phones [1, T], after the reference's; a step between two of them."""
+    inputs = T2sInput.of(
+        torch.cat([reference.phones[0], phones[0]]),
+        torch.cat([reference.features[0], features[0]], dim=1),
+        reference.codes[0],
+    )
+    noise = ExponentialNoise(manner.seed, t2s.spec.vocabulary, t2s.device)
+    return decode(t2s, inputs, sampling=manner.sampling, noise=noise, limits=limits)
+
+
+@torch.inference_mode()
+def decode_codes(
+    sovits: Sovits, reference: Reference, codes: Sequence[int], phones: Tensor, manner: Manner
+) -> NDArray[np.float32] | None:
+    """The audio [N] of semantic tokens and the phones [1, T] they say.
+
+    None when there is no token, or when the audio is not finite.
+    """
+    if not codes:
+        return None
+    noise = LatentNoise(manner.seed, sovits.spec.latent, phones.device)
+    audio = sovits.decode(
+        torch.tensor([codes], device=phones.device),
+        phones,
+        reference.ge,
+        noise(0, sovits.frames(len(codes), manner.speed)),
+        noise_scale=manner.noise_scale,
+        speed=manner.speed,
+    )
+    samples: NDArray[np.float32] = audio[0].float().cpu().numpy()  # sync
+    return samples if np.isfinite(samples).all() else None
+
+
+def worth_hearing(codes: tuple[int, ...], end: End, limits: Limits, phones: int) -> tuple[int, ...]:
+    """What of a run that did not end by itself is played: the text, if any of it is there."""
+    match end:
+        case End.NOT_FINITE:
+            return ()
+        case End.LOOP:
+            return codes[: -limits.loop_span]
+        case End.RUNAWAY | End.LENGTH:
+            return codes[: int(SLOW_TOKENS + SLOW_TOKENS_PER_PHONE * phones)]
+        case End.EOS:
+            return codes
+
+
+def _all_of(
+    run: Generator[int, None, End],
+) -> Generator[None, None, tuple[tuple[int, ...], End]]:
+    codes: list[int] = []
+    while True:
+        try:
+            codes.append(next(run))
+        except StopIteration as stop:
+            return tuple(codes), stop.value
+        yield
