@@ -19,7 +19,6 @@ INSTALL := install --no-deps --disable-pip-version-check --quiet
 # smaller one can be named: TORCH="torch==2.13.0 --index-url <PyTorch's index of CPU builds>".
 # Any torch from 2.11 on that is in the environment already is kept.
 TORCH ?= torch==2.13.0
-HAS_TORCH := $(BIN)/python -c "import torch" 2> /dev/null
 
 .PHONY: run install test check lint lock fast clean docs
 
@@ -79,16 +78,21 @@ $(VENV)/.run-cjk: requirements-cjk.lock $(VENV)/.run
 	@$(BIN)/python -m pip $(INSTALL) --require-hashes -r requirements-cjk.lock
 	touch $@
 
-$(VENV)/.run-gpt-sovits: requirements-gpt-sovits.lock $(VENV)/.run
+$(VENV)/.run-gpt-sovits: requirements-gpt-sovits.lock $(VENV)/.torch $(VENV)/.run
 	@$(BIN)/python -m pip $(INSTALL) --require-hashes -r requirements-gpt-sovits.lock
-	$(HAS_TORCH) || $(BIN)/python -m pip install --disable-pip-version-check --quiet $(TORCH)
 	touch $@ $(VENV)/.run-cjk
 
-$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+# Before the locks, which are installed without their dependencies and have the last word.
+$(VENV)/.torch: | $(BIN)/python
+	@echo "Installing torch ..."
+	$(BIN)/python -c "import torch" 2> /dev/null || \
+		$(BIN)/python -m pip install --disable-pip-version-check --quiet $(TORCH)
+	touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml $(VENV)/.torch | $(BIN)/python
 	@echo "Installing the pinned packages, those for development among them ..."
 	$(BIN)/python -m pip $(INSTALL) --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip $(INSTALL) -e .
-	$(HAS_TORCH) || $(BIN)/python -m pip install --disable-pip-version-check --quiet $(TORCH)
 	touch $@ $(VENV)/.run $(VENV)/.run-cjk $(VENV)/.run-gpt-sovits
 
 $(BIN)/python:
