@@ -1,7 +1,8 @@
 """The command line of the TTS process: `python -m tts serve --address unix:/path`.
 
-In: arguments.  Out: an exit status: 0 after a drain, 1 when the service cannot start, 2 for
-arguments or a file it cannot use.
+In: arguments.  Out: an exit status: 0 after a drain or a command that did its work, 1 when the
+service cannot start or a command cannot do its work, 2 for arguments or a configuration it cannot
+use.  What `voices` does stands in `tts.voices.cli`.
 """
 
 import argparse
@@ -16,10 +17,13 @@ from pathlib import Path
 from loguru import logger
 
 from tts import light
+from tts.checkpoint import CheckpointError
 from tts.config import ConfigError, ServiceConfig, checked, load
 from tts.errors import TtsError
 from tts.servers.grpc import GrpcDoor
 from tts.service import SynthesisService
+from tts.voices import cli as voices
+from tts.voices.cli import Command
 
 PARENT_POLL_S = 0.5
 
@@ -27,6 +31,23 @@ PARENT_POLL_S = 0.5
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; see the module's docstring for the exit status."""
     args = _parser().parse_args(argv)
+    command: Command = args.run
+    return command(args)
+
+
+def _voices(args: argparse.Namespace) -> int:
+    try:
+        action: Command = args.action
+        return action(args)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (TtsError, CheckpointError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _serve(args: argparse.Namespace) -> int:
     logger.remove()
     logger.add(sys.stderr, level=args.log_level, format="{time} {level} {message} {extra}")
     try:
@@ -95,7 +116,9 @@ async def _parent_gone(parent: int, stop: asyncio.Event) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tts", description="Parley's speech synthesis.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    voices.add_parser(commands).set_defaults(run=_voices)
     command = commands.add_parser("serve", help="serve voices over gRPC")
+    command.set_defaults(run=_serve)
     command.add_argument("--address", required=True, help='"unix:/path" or "host:port"')
     command.add_argument("--config", type=Path, help="TOML file; see tts/config.py")
     command.add_argument("--threads", type=int, help="CPU threads of each engine's model")
