@@ -1,13 +1,14 @@
 """A scripted engine: known samples, pieces of known length, steps that wait for the test."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.engine.types import Piece
+from tts.engine.types import Piece, Step
 from tts.errors import EngineFailed
 from tts.text.spans import words
 from tts.types import Mark, SynthesisRequest, Voice
@@ -36,12 +37,14 @@ class FakeEngine:
     fails_at: int | None = None
     """Number of the piece before which it raises."""
     error: Exception = field(default_factory=lambda: EngineFailed("scripted"))
+    before: Mapping[str, Sequence[Future[None] | None]] = field(default_factory=dict)
+    """What is given before the first piece of a text; a future's exception is raised."""
     gate: threading.Semaphore | None = None
     """Each step waits for a permit."""
     entered: list[tuple[str, int]] = field(default_factory=list)
     """(text, piece) of every step that was begun, perhaps to wait at the gate."""
     steps: list[tuple[str, int]] = field(default_factory=list)
-    """(text, piece) of every step that was done."""
+    """(text, piece) of every step that was done; -1, -2, ... for those before the first piece."""
     dropped: list[str] = field(default_factory=list)
     """Texts whose iterators were closed before their end."""
     threads: set[str] = field(default_factory=set)
@@ -52,9 +55,14 @@ class FakeEngine:
     def gain_db(self, voice_id: str) -> float:
         return 0.0
 
-    def speak(self, request: SynthesisRequest) -> Iterator[Piece]:
+    def speak(self, request: SynthesisRequest) -> Iterator[Step]:
         is_last = False
         try:
+            for number, item in enumerate(self.before.get(request.text, ()), 1):
+                self.steps.append((request.text, -number))
+                yield item
+                if item is not None:
+                    item.result(timeout=0)
             for piece in self._pieces(request):
                 is_last = piece.is_last
                 yield piece

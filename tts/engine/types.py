@@ -5,8 +5,9 @@ It knows nothing of limits, wires, chunk sizes or loudness.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,12 @@ class Piece:
     """Whether this piece ends the request; exactly one piece does."""
 
 
+Step = Piece | Future[Any] | None
+"""What an engine gives between two pieces of work on a request: a piece of its audio; None, when
+there is none yet and others may have a turn; a future, when there is nothing to do until it is
+done.  How the future ends is the engine's to see: the worker only waits for it."""
+
+
 class Engine(Protocol):
     """A loaded synthesiser and its voices."""
 
@@ -40,11 +47,12 @@ class Engine(Protocol):
     def gain_db(self, voice_id: str) -> float:
         """Gain that brings this voice to the service's common loudness."""
 
-    def speak(self, request: SynthesisRequest) -> Iterator[Piece]:
-        """Yield the request's audio piece by piece; the work happens between the pieces.
+    def speak(self, request: SynthesisRequest) -> Iterator[Step]:
+        """Yield the request's audio piece by piece; the work happens between the steps.
 
-        The request names one of `voices` and one of its languages.  Raises `EngineFailed` when
-        nothing of the text can be spoken.  Closing the iterator drops the rest of the work.
+        The request names one of `voices` and one of its languages.  Raises a `TtsError`, such as
+        `EngineFailed` when nothing of the text can be spoken.  Closing the iterator drops the rest
+        of the work.
         """
 
     def close(self) -> None:

@@ -2,18 +2,22 @@
 
 In: requests, from the event loop's thread.  Out: pieces, on the same loop.  Steps of different
 requests interleave: a request without audio yet goes first (in order of arrival), the others
-take turns, and one whose unread audio is longer than `ahead_s` rests until it is read.  Knows
-nothing of limits, chunks or wires.
+take turns, and one whose unread audio is longer than `ahead_s` rests until it is read.  When a
+request without audio gives others a turn, one that has audio takes it, so that long work before a
+first piece silences nobody.  A request that waits for a future takes no steps and keeps its place.
+Knows nothing of limits, chunks or wires.
 """
 
 import asyncio
+import itertools
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any
 
 from loguru import logger
 
-from tts.engine.types import Engine, Piece
+from tts.engine.types import Engine, Piece, Step
 from tts.errors import EngineFailed, TtsError
 from tts.types import SynthesisRequest, Voice
 
@@ -27,9 +31,11 @@ class EngineWorker:
         self._ahead_s = ahead_s
         self._voices: dict[str, Voice] = {}
         self._gains_db: dict[str, float] = {}
-        # Speeches waiting for a step, guarded by the condition; bounded by the service's
-        # stream limit.
-        self._waiting: deque[Speech] = deque()
+        # Requests under way, guarded by the condition: those without audio in order of arrival,
+        # those with audio in order of their turns.  Bounded by the service's stream limit.
+        self._speeches: list[Speech] = []
+        # Whether a request that has audio is due a step.
+        self._due = False
         self._wake = threading.Condition()
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -77,7 +83,7 @@ class EngineWorker:
         with self._wake:
             if self._stopping:
                 raise EngineFailed(f"engine {self._name} has stopped")
-            self._waiting.append(speech)
+            self._speeches.append(speech)
             self._wake.notify()
         return speech
 
@@ -90,34 +96,47 @@ class EngineWorker:
         _call_soon(loop, _succeed, built, engine)
         try:
             while (speech := self._next()) is not None:
-                item = speech.step(engine)
-                with self._wake:
-                    if isinstance(item, Piece):
-                        speech.ahead_samples += len(item.samples)
-                        speech.begun = True
-                        if not item.is_last:
-                            self._waiting.append(speech)
-                _call_soon(loop, speech.deliver, item)
+                self._step(speech, engine, loop)
         finally:
             with self._wake:
-                left = list(self._waiting)
-                self._waiting.clear()
+                left, self._speeches = self._speeches, []
             for speech in left:
                 speech.drop()
                 _call_soon(loop, speech.deliver, EngineFailed(f"engine {self._name} has stopped"))
             engine.close()
 
+    def _step(self, speech: "Speech", engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
+        item = speech.step(engine)
+        with self._wake:
+            self._due = item is None and not speech.begun
+            if isinstance(item, Future):
+                speech.waits_for = item
+            if isinstance(item, Piece):
+                speech.begun = True
+                speech.ahead_samples += len(item.samples)
+            ended = isinstance(item, TtsError) or (isinstance(item, Piece) and item.is_last)
+            if ended or speech.begun:
+                self._speeches.remove(speech)
+            if speech.begun and not ended:
+                self._speeches.append(speech)
+        if isinstance(item, Future):
+            item.add_done_callback(self._future_done)
+        elif item is not None:
+            _call_soon(loop, speech.deliver, item)
+
+    def _future_done(self, _: "Future[Any]") -> None:
+        with self._wake:
+            self._wake.notify()
+
     def _next(self) -> "Speech | None":
-        """Wait for the speech to step next, out of the queue; None when stopping."""
+        """Wait for the speech to step next; None when stopping."""
         while True:
             with self._wake:
-                dropped = [speech for speech in self._waiting if speech.cancelled]
+                dropped = [speech for speech in self._speeches if speech.cancelled]
                 for speech in dropped:
-                    self._waiting.remove(speech)
+                    self._speeches.remove(speech)
                 chosen = None if self._stopping else self._choose()
-                if chosen is not None:
-                    self._waiting.remove(chosen)
-                elif not dropped and not self._stopping:
+                if chosen is None and not dropped and not self._stopping:
                     self._wake.wait()
                     continue
             for speech in dropped:
@@ -126,13 +145,15 @@ class EngineWorker:
                 return chosen
 
     def _choose(self) -> "Speech | None":
-        for speech in self._waiting:
-            if not speech.begun:
-                return speech
-        for speech in self._waiting:
-            if speech.ahead_samples <= self._ahead_s * speech.sample_rate_hz:
-                return speech
-        return None
+        able = [speech for speech in self._speeches if not speech.waiting]
+        silent = (speech for speech in able if not speech.begun)
+        heard = (
+            speech
+            for speech in able
+            if speech.begun and speech.ahead_samples <= self._ahead_s * speech.sample_rate_hz
+        )
+        order = (heard, silent) if self._due else (silent, heard)
+        return next(itertools.chain(*order), None)
 
     def _read(self, speech: "Speech", samples: int) -> None:
         with self._wake:
@@ -155,7 +176,7 @@ class Speech:
     def __init__(self, request: SynthesisRequest, sample_rate_hz: int, worker: EngineWorker):
         self._request = request
         self._worker = worker
-        self._steps: Iterator[Piece] | None = None
+        self._steps: Iterator[Step] | None = None
         # Bounded by the worker: it takes no further step while `ahead_samples` is above the bound.
         self._items: asyncio.Queue[Piece | TtsError] = asyncio.Queue()
         self._ended = False
@@ -163,6 +184,12 @@ class Speech:
         self.ahead_samples = 0
         self.begun = False
         self.cancelled = False
+        self.waits_for: Future[Any] | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is nothing to do until a future is done."""
+        return self.waits_for is not None and not self.waits_for.done()
 
     def __aiter__(self) -> "Speech":
         return self
@@ -187,21 +214,21 @@ class Speech:
         self._ended = True
         self._worker._cancel(self)
 
-    def step(self, engine: Engine) -> Piece | TtsError:
+    def step(self, engine: Engine) -> Step | TtsError:
         """Do one step of the engine's work."""
         try:
             if self._steps is None:
                 self._steps = engine.speak(self._request)
-            piece = next(self._steps, None)
+            item = next(self._steps)
+        except StopIteration:
+            return EngineFailed(f"engine {engine.name} ended without a last piece")
         except TtsError as error:
             return error
         except Exception as error:
             return EngineFailed(f"engine {engine.name} failed: {type(error).__name__}: {error}")
-        if piece is None:
-            return EngineFailed(f"engine {engine.name} ended without a last piece")
-        if piece.is_last:
+        if isinstance(item, Piece) and item.is_last:
             self.drop()
-        return piece
+        return item
 
     def drop(self) -> None:
         """Close the engine's iterator."""

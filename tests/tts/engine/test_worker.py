@@ -3,13 +3,14 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 
 import pytest
 
 from tests.tts.fake_engine import FakeEngine
 from tests.tts.test_contract import until
 from tts.engine.worker import EngineWorker
-from tts.errors import EngineFailed
+from tts.errors import EngineFailed, Overloaded
 from tts.types import SynthesisRequest
 
 
@@ -59,6 +60,120 @@ def test_a_new_request_goes_before_the_rest_of_an_old_one() -> None:
             ("new", 2),
             ("newer", 2),
         ]
+
+    with_worker(engine, scenario)
+
+
+def test_long_work_before_a_first_piece_gives_every_other_step_to_those_that_speak() -> None:
+    gate = threading.Semaphore(0)
+    engine = FakeEngine(piece_samples=(10,) * 4, gate=gate, before={"slow": [None] * 3})
+
+    async def scenario(worker: EngineWorker) -> None:
+        one, two = worker.speak(request("one")), worker.speak(request("two"))
+        gate.release(2)
+        await until(lambda: ("one", 1) in engine.entered)
+        slow, late = worker.speak(request("slow")), worker.speak(request("late"))
+        gate.release(100)
+        for speech in (one, two, slow, late):
+            async for _ in speech:
+                pass
+        assert engine.steps[:10] == [
+            ("one", 0),
+            ("two", 0),
+            ("one", 1),
+            # "late" came after "slow" and waits for its first piece; those that speak do not.
+            ("slow", -1),
+            ("two", 1),
+            ("slow", -2),
+            ("one", 2),
+            ("slow", -3),
+            ("two", 2),
+            ("slow", 0),
+        ]
+        assert engine.steps[10] == ("late", 0)
+
+    with_worker(engine, scenario)
+
+
+def test_others_speak_while_a_request_waits_and_it_keeps_its_place() -> None:
+    loaded: Future[None] = Future()
+    gate = threading.Semaphore(0)
+    engine = FakeEngine(piece_samples=(10,) * 3, gate=gate, before={"cold": [loaded]})
+
+    async def scenario(worker: EngineWorker) -> None:
+        cold, warm = worker.speak(request("cold")), worker.speak(request("warm"))
+        gate.release(3)
+        async for _ in warm:
+            pass
+        assert engine.steps == [("cold", -1), ("warm", 0), ("warm", 1), ("warm", 2)]
+        other = worker.speak(request("other"))
+        await until(lambda: ("other", 0) in engine.entered)
+        later = worker.speak(request("later"))
+        loaded.set_result(None)
+        gate.release(100)
+        for speech in (cold, other, later):
+            async for _ in speech:
+                pass
+        assert engine.steps[4:7] == [("other", 0), ("cold", 0), ("later", 0)]
+
+    with_worker(engine, scenario)
+
+
+def test_a_future_that_is_done_already_costs_one_step() -> None:
+    done: Future[None] = Future()
+    done.set_result(None)
+    engine = FakeEngine(piece_samples=(10,), before={"x": [done, None]})
+
+    async def scenario(worker: EngineWorker) -> None:
+        assert [len(piece.samples) async for piece in worker.speak(request("x"))] == [10]
+        assert engine.steps == [("x", -1), ("x", -2), ("x", 0)]
+
+    with_worker(engine, scenario)
+
+
+def test_a_request_cancelled_while_it_waits_is_dropped_at_once() -> None:
+    never: Future[None] = Future()
+    engine = FakeEngine(before={"cold": [never]})
+
+    async def scenario(worker: EngineWorker) -> None:
+        cold = worker.speak(request("cold"))
+        await until(lambda: engine.steps == [("cold", -1)])
+        await cold.aclose()
+        await until(lambda: engine.dropped == ["cold"])
+        never.set_result(None)
+        async for _ in worker.speak(request("next")):
+            pass
+        assert [step for step in engine.steps if step[0] == "cold"] == [("cold", -1)]
+
+    with_worker(engine, scenario)
+
+
+def test_stopping_ends_a_request_that_waits() -> None:
+    never: Future[None] = Future()
+    engine = FakeEngine(before={"cold": [never]})
+
+    async def scenario(worker: EngineWorker) -> None:
+        cold = worker.speak(request("cold"))
+        await until(lambda: engine.steps == [("cold", -1)])
+        await worker.stop()
+        with pytest.raises(EngineFailed, match="has stopped"):
+            await anext(cold)
+        assert engine.dropped == ["cold"]
+
+    with_worker(engine, scenario)
+
+
+def test_what_a_future_fails_with_reaches_the_one_who_waited() -> None:
+    loading: Future[None] = Future()
+    engine = FakeEngine(before={"cold": [loading]})
+
+    async def scenario(worker: EngineWorker) -> None:
+        cold = worker.speak(request("cold"))
+        await until(lambda: engine.steps == [("cold", -1)])
+        loading.set_exception(Overloaded("no room"))
+        with pytest.raises(Overloaded, match="no room"):
+            await anext(cold)
+        assert sum([len(piece.samples) async for piece in worker.speak(request("x"))]) == 1000
 
     with_worker(engine, scenario)
 
