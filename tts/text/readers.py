@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tts.text import carriers
+from tts import carriers
 
 Reading = tuple[str, Sequence[str], Sequence[int] | None]
 Reader = Callable[[str], Reading]

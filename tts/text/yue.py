@@ -7,7 +7,7 @@ readings come from ToJyutping.  Pure once loaded, any thread.
 
 import re
 
-from tts.text.carriers import missing
+from tts.carriers import missing
 from tts.text.symbols import PUNCTUATION, UNKNOWN
 from tts.text.zh import normal
 

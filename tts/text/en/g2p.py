@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-from tts.text.carriers import missing
+from tts.carriers import missing
 from tts.text.en import homographs
 from tts.text.en.tables import Tables, load
 from tts.text.en.unknown_words import UnknownWords

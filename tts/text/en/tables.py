@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from tts.text.carriers import folder, upstream_text
+from tts.carriers import folder, upstream_text
 
 # Upstream's own entries, over those of its files.
 _CORRECTED = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.text.carriers import folder
+from tts.carriers import folder
 
 _Array = NDArray[np.float32]
 

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from tts.text.carriers import missing
+from tts.carriers import missing
 from tts.text.ko import liaison, numbers
 from tts.text.symbols import symbols
 

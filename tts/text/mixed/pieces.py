@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 
-from tts.text.carriers import missing
+from tts.carriers import missing
 from tts.text.mixed.detector import Detector
 
 UNKNOWN = "x"

@@ -9,7 +9,7 @@ joined 儿, later ones do.  Pure once loaded, any thread.
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from tts.text.carriers import missing
+from tts.carriers import missing
 from tts.text.symbols import PUNCTUATION
 from tts.text.zh import erhua, sandhi, syllables, words
 

@@ -11,7 +11,7 @@ import string
 from collections.abc import Callable, Mapping
 from functools import cache
 
-from tts.text.carriers import missing
+from tts.carriers import missing
 from tts.text.symbols import PUNCTUATION
 from tts.text.zh.numbers import digits, number, whole
 

@@ -11,7 +11,7 @@ from functools import cache
 
 from pypinyin import Style, lazy_pinyin
 
-from tts.text.carriers import missing
+from tts.carriers import missing
 from tts.text.zh.words import halves
 
 Word = tuple[str, str]

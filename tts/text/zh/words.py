@@ -9,7 +9,7 @@ import logging
 from functools import cache
 from typing import Any
 
-from tts.text.carriers import missing
+from tts.carriers import missing
 
 try:
     import jieba

