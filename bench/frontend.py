@@ -25,8 +25,8 @@ from typing import Any
 
 from agent.config import cache_dir
 from bench.report import percentiles, result, table
+from tts.carriers import upstream_text
 from tts.text import readers
-from tts.text.carriers import upstream_text
 from tts.text.cutting import collapse, cut
 from tts.text.frontend import Frontend
 from tts.text.readers import FrontendFiles, Reader
