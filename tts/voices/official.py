@@ -13,14 +13,21 @@ from tts.voices.errors import MissingPretrained
 PREFIX = "official:"
 """What a voice.toml writes before a version's name, as `"official:v2Pro"`."""
 
+REPOSITORY = "lj1995/GPT-SoVITS"
+"""On the hub; holds all of these but `G2PW` and `LANGUAGE_MODEL`."""
+
 HUBERT = "chinese-hubert-base"
 ROBERTA = "chinese-roberta-wwm-ext-large"
 SPEAKER = "sv/pretrained_eres2netv2w24s4ep4.ckpt"
 G2PW = "text/G2PWModel"
+LANGUAGE_MODEL = "fast_langdetect/lid.176.bin"
 
 CONFIG = "config.json"
 MODEL = ("pytorch_model.bin", "model.safetensors")
 """What a transformers folder keeps its weights in, one or the other."""
+HUBERT_FILES = tuple(f"{HUBERT}/{name}" for name in (CONFIG, "preprocessor_config.json", MODEL[0]))
+ROBERTA_FILES = tuple(f"{ROBERTA}/{name}" for name in (CONFIG, "tokenizer.json", MODEL[0]))
+"""What the hub has of the two folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,8 @@ class OfficialWeights:
 
     t2s: str
     sovits: str
+    speaker: bool = False
+    """Whether its voices are compiled with `SPEAKER`, too."""
 
 
 WEIGHTS = {
@@ -40,10 +49,22 @@ WEIGHTS = {
         "gsv-v2final-pretrained/s1bert25hz-5kh-longer-epoch=12-step=369668.ckpt",
         "gsv-v2final-pretrained/s2G2333k.pth",
     ),
-    "v2Pro": OfficialWeights("s1v3.ckpt", "v2Pro/s2Gv2Pro.pth"),
-    "v2ProPlus": OfficialWeights("s1v3.ckpt", "v2Pro/s2Gv2ProPlus.pth"),
+    "v2Pro": OfficialWeights("s1v3.ckpt", "v2Pro/s2Gv2Pro.pth", speaker=True),
+    "v2ProPlus": OfficialWeights("s1v3.ckpt", "v2Pro/s2Gv2ProPlus.pth", speaker=True),
 }
 """By version."""
+
+
+def files(versions: Sequence[str], *, chinese: bool) -> tuple[str, ...]:
+    """Every file of `REPOSITORY` that voices of these versions need; RoBERTa's if `chinese`."""
+    chosen = [WEIGHTS[version] for version in versions]
+    paths = [path for weights in chosen for path in (weights.t2s, weights.sovits)]
+    paths += HUBERT_FILES
+    if any(weights.speaker for weights in chosen):
+        paths.append(SPEAKER)
+    if chinese:
+        paths += ROBERTA_FILES
+    return tuple(dict.fromkeys(paths))
 
 
 def find(pretrained_dir: Path, name: str) -> Path:
