@@ -28,11 +28,16 @@ def check(request: SynthesisRequest, voices: Mapping[str, Voice], max_text_chars
         raise VoiceNotFound(
             f"voice = {_short(request.voice)}: there are {', '.join(sorted(voices))}"
         )
-    languages = voices[request.voice].languages
-    if request.language not in languages:
+    voice = voices[request.voice]
+    if request.language not in voice.languages:
         raise BadRequest(
-            f"language = {_short(request.language)}: voice {request.voice!r} speaks "
-            f"{', '.join(languages)}"
+            f"language = {_short(request.language)}: voice {voice.id!r} speaks "
+            f"{', '.join(voice.languages)}"
+        )
+    if request.emotion and request.emotion not in voice.emotions:
+        raise BadRequest(
+            f"emotion = {_short(request.emotion)}: voice {voice.id!r} has "
+            f"{', '.join(voice.emotions) or 'none to choose'}"
         )
 
 

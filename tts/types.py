@@ -18,6 +18,8 @@ class SynthesisRequest:
     """BCP 47 primary language of the text: "en", "zh", "ja", ..."""
     speed: float = 1.0
     """Speaking rate relative to the voice's own; 0.5 to 2.0."""
+    emotion: str = ""
+    """One of the voice's emotions; empty: its first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +60,5 @@ class Voice:
     engine: str
     """Which engine speaks it: "hibari", "kokoro", "gpt-sovits"."""
     description: str = ""
+    emotions: tuple[str, ...] = ()
+    """Ways it can speak, the first unless a request says otherwise; empty: it has but one."""

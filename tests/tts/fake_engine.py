@@ -15,7 +15,7 @@ from tts.types import Mark, SynthesisRequest, Voice
 
 RATE_HZ = 1000
 VOICES = (
-    Voice("ann", ("en", "zh"), RATE_HZ, "fake", "a test voice"),
+    Voice("ann", ("en", "zh"), RATE_HZ, "fake", "a test voice", ("calm", "happy")),
     Voice("bob", ("en",), RATE_HZ, "fake"),
 )
 
@@ -45,6 +45,8 @@ class FakeEngine:
     """(text, piece) of every step that was begun, perhaps to wait at the gate."""
     steps: list[tuple[str, int]] = field(default_factory=list)
     """(text, piece) of every step that was done; -1, -2, ... for those before the first piece."""
+    emotions: list[str] = field(default_factory=list)
+    """Emotions of the requests, in order."""
     dropped: list[str] = field(default_factory=list)
     """Texts whose iterators were closed before their end."""
     threads: set[str] = field(default_factory=set)
@@ -57,6 +59,7 @@ class FakeEngine:
 
     def speak(self, request: SynthesisRequest) -> Iterator[Step]:
         is_last = False
+        self.emotions.append(request.emotion)
         try:
             for number, item in enumerate(self.before.get(request.text, ()), 1):
                 self.steps.append((request.text, -number))

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -103,6 +104,8 @@ def test_voices_are_those_of_the_engine(open_door: Open) -> None:
         (SynthesisRequest("a" * 41, "ann", "en"), TextTooLong, ["41", "40"]),
         (SynthesisRequest("hi", "eve", "en"), VoiceNotFound, ["'eve'", "ann", "bob"]),
         (SynthesisRequest("hi", "bob", "zh"), BadRequest, ["language", "'zh'", "en"]),
+        (SynthesisRequest("hi", "ann", "en", emotion="sad"), BadRequest, ["'sad'", "calm, happy"]),
+        (SynthesisRequest("hi", "bob", "en", emotion="sad"), BadRequest, ["'bob'", "none to"]),
         (SynthesisRequest("hi", "ann", "en", 2.5), BadRequest, ["speed", "2.5", "0.5 to 2.0"]),
         (SynthesisRequest("hi", "ann", "en", float("nan")), BadRequest, ["speed", "nan"]),
         (SynthesisRequest("hi", "v" * 999, "en"), VoiceNotFound, ["vvv…"]),
@@ -236,6 +239,17 @@ def test_a_waiting_stream_begins_when_another_ends(open_door: Open) -> None:
         async with open_door(engine, CONFIG) as door:
             three = await asyncio.gather(*(door.synthesize(REQUEST) for _ in range(3)))
         assert [len(chunk.pcm) for chunk in three] == [200, 200, 200]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("emotion", ["", "calm", "happy"])
+def test_the_emotion_reaches_the_engine(open_door: Open, emotion: str) -> None:
+    async def scenario() -> None:
+        engine = FakeEngine()
+        async with open_door(engine, CONFIG) as door:
+            await door.synthesize(replace(REQUEST, emotion=emotion))
+        assert engine.emotions[-1] == emotion
 
     asyncio.run(scenario())
 

@@ -28,6 +28,7 @@ def request_to_wire(request: SynthesisRequest) -> tts_pb2.SynthesizeRequest:
             voice=request.voice,
             language=request.language,
             speed=request.speed,
+            emotion=request.emotion,
         )
     except (TypeError, ValueError) as error:  # for example a lone surrogate
         raise BadRequest(f"request cannot be encoded: {error}") from error
@@ -40,6 +41,7 @@ def request_from_wire(message: tts_pb2.SynthesizeRequest) -> SynthesisRequest:
         voice=message.voice,
         language=message.language,
         speed=message.speed or 1.0,
+        emotion=message.emotion,
     )
 
 
@@ -73,6 +75,7 @@ def voice_to_wire(voice: Voice) -> tts_pb2.Voice:
         sample_rate_hz=voice.sample_rate_hz,
         engine=voice.engine,
         description=voice.description,
+        emotions=voice.emotions,
     )
 
 
@@ -84,6 +87,7 @@ def voice_from_wire(message: tts_pb2.Voice) -> Voice:
         sample_rate_hz=message.sample_rate_hz,
         engine=message.engine,
         description=message.description,
+        emotions=tuple(message.emotions),
     )
 
 

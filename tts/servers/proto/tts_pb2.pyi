@@ -8,16 +8,18 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SynthesizeRequest(_message.Message):
-    __slots__ = ("text", "voice", "language", "speed")
+    __slots__ = ("text", "voice", "language", "speed", "emotion")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     VOICE_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     SPEED_FIELD_NUMBER: _ClassVar[int]
+    EMOTION_FIELD_NUMBER: _ClassVar[int]
     text: str
     voice: str
     language: str
     speed: float
-    def __init__(self, text: _Optional[str] = ..., voice: _Optional[str] = ..., language: _Optional[str] = ..., speed: _Optional[float] = ...) -> None: ...
+    emotion: str
+    def __init__(self, text: _Optional[str] = ..., voice: _Optional[str] = ..., language: _Optional[str] = ..., speed: _Optional[float] = ..., emotion: _Optional[str] = ...) -> None: ...
 
 class SpeechChunk(_message.Message):
     __slots__ = ("pcm", "sample_rate_hz", "first_sample", "marks", "is_final")
@@ -68,15 +70,17 @@ class ListVoicesResponse(_message.Message):
     def __init__(self, voices: _Optional[_Iterable[_Union[Voice, _Mapping]]] = ...) -> None: ...
 
 class Voice(_message.Message):
-    __slots__ = ("id", "languages", "sample_rate_hz", "engine", "description")
+    __slots__ = ("id", "languages", "sample_rate_hz", "engine", "description", "emotions")
     ID_FIELD_NUMBER: _ClassVar[int]
     LANGUAGES_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    EMOTIONS_FIELD_NUMBER: _ClassVar[int]
     id: str
     languages: _containers.RepeatedScalarFieldContainer[str]
     sample_rate_hz: int
     engine: str
     description: str
-    def __init__(self, id: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., sample_rate_hz: _Optional[int] = ..., engine: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
+    emotions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., sample_rate_hz: _Optional[int] = ..., engine: _Optional[str] = ..., description: _Optional[str] = ..., emotions: _Optional[_Iterable[str]] = ...) -> None: ...
