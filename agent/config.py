@@ -19,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from agent.page import personas_dir
 from agent.tables import ConfigError, Problem, fit, read_toml, unknown
+from tts.config import ServiceConfig
 
 CONFIG_FILE = "agent.toml"
 
@@ -204,8 +205,9 @@ class TtsConfig(Table):
     starts the service itself."""
     first_chunk_timeout_s: Seconds = 10.0
     """Time to the first audio of a piece."""
-    threads: Annotated[int, Field(ge=1, le=64)] = 1
-    """CPU threads of each light voice."""
+    service: ServiceConfig = ServiceConfig()
+    """Settings of the service that the supervisor starts. One that runs by itself reads the same
+    tables, without `tts.service`, from the file named by its `--config`."""
 
 
 class CallsConfig(Table):
@@ -355,20 +357,23 @@ def _apply(override: str, data: dict[str, Any]) -> None:
     """Set one dotted key; the value is TOML, or a plain string where it is not."""
     key, equals, text = override.partition("=")
     names = key.strip().split(".")
-    if not equals or len(names) != 2 or not all(names):
+    if not equals or len(names) < 2 or not all(names):
         raise ConfigError(
             [Problem("--set", override, 'must look like table.key=value: "stt.model=tiny.en"')]
         )
-    table, name = names
+    table, *inner, name = names
     if table not in Config.model_fields:
         raise ConfigError([Problem("--set", key, unknown(table, "table", [*Config.model_fields]))])
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
-    entries = data.setdefault(table, {})
-    if isinstance(entries, dict):
-        entries[name] = value
+    entries: Any = data
+    for part in (table, *inner):
+        entries = entries.setdefault(part, {})
+        if not isinstance(entries, dict):
+            return  # the schema's check names what stands there instead of a table
+    entries[name] = value
 
 
 def _with_absolute_paths(config: Config, folder: Path) -> Config:

@@ -4,6 +4,7 @@ In: the pydantic models.  Out: Markdown.  Pure.
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,7 @@ def render() -> str:
     parts = [_INTRODUCTION, "## agent.toml\n"]
     schema = Config.model_json_schema()
     for name in Config.model_fields:
-        table = schema["$defs"][_target(schema["properties"][name])]
-        parts.append(_section(f"[{name}]", table, schema))
-        for key, field in table["properties"].items():
-            if "$ref" in field.get("items", {}):
-                entry = schema["$defs"][_target(field["items"])]
-                parts.append(_section(f"[[{name}.{key}]]", entry, schema))
+        parts += _sections(name, schema["properties"][name], schema)
     persona = Persona.model_json_schema()
     persona["properties"].pop("id")
     parts += [_PERSONAS, _keys(persona, persona)]
@@ -54,18 +50,29 @@ def render() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _section(heading: str, table: dict[str, Any], root: dict[str, Any]) -> str:
-    return f"### {heading}\n\n{table['description']}\n\n{_keys(table, root)}"
+def _sections(name: str, field: dict[str, Any], root: dict[str, Any]) -> Iterator[str]:
+    """The section of a table, then those of the tables in it."""
+    table = root["$defs"][_target(field)]
+    yield _section(f"[{name}]", table, root, prefix=f"{name}.")
+    for key, inner in table["properties"].items():
+        if _is_table(inner, root):
+            yield from _sections(f"{name}.{key}", inner, root)
+        elif "$ref" in inner.get("items", {}):
+            yield _section(f"[[{name}.{key}]]", root["$defs"][_target(inner["items"])], root)
 
 
-def _keys(table: dict[str, Any], root: dict[str, Any]) -> str:
+def _section(heading: str, table: dict[str, Any], root: dict[str, Any], prefix: str = "") -> str:
+    return f"### {heading}\n\n{table['description']}\n\n{_keys(table, root, prefix)}"
+
+
+def _keys(table: dict[str, Any], root: dict[str, Any], prefix: str = "") -> str:
     lines = ["| key | value | default | meaning |", "|---|---|---|---|"]
     required = table.get("required", [])
     for key, field in table["properties"].items():
         default = "required" if key in required else _default(field.get("default"))
         meaning = field.get("description", "").replace("\n", " ").replace("|", "\\|")
         if _is_table(field, root):
-            meaning, default = f"See [{key}] below.", ""
+            meaning, default = f"See [{prefix}{key}] below.", ""
         lines.append(f"| `{key}` | {describe(field, root)} | {default} | {meaning} |")
     return "\n".join(lines) + "\n"
 

@@ -252,7 +252,7 @@ def tts_command(config: TtsConfig, address: str, log_level: str) -> list[str]:
     return [
         *(sys.executable, "-m", "tts", "serve", "--exit-with-parent"),
         *("--address", address),
-        *("--threads", str(config.threads)),
+        *("--settings", config.service.model_dump_json()),
         *("--log-level", log_level),
     ]
 

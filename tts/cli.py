@@ -18,7 +18,7 @@ from loguru import logger
 
 from tts import light
 from tts.checkpoint import CheckpointError
-from tts.config import ConfigError, ServiceConfig, checked, load
+from tts.config import ConfigError, ServiceConfig, load, parse_json
 from tts.errors import TtsError
 from tts.servers.grpc import GrpcDoor
 from tts.service import SynthesisService
@@ -52,8 +52,8 @@ def _serve(args: argparse.Namespace) -> int:
     logger.add(sys.stderr, level=args.log_level, format="{time} {level} {message} {extra}")
     try:
         config = load(args.config) if args.config else ServiceConfig()
-        if args.threads is not None:
-            config = checked({**config.model_dump(), "threads": args.threads})
+        if args.settings is not None:
+            config = parse_json(args.settings)
     except ConfigError as error:
         logger.bind(error=str(error)).error("configuration refused")
         return 2
@@ -120,8 +120,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("serve", help="serve voices over gRPC")
     command.set_defaults(run=_serve)
     command.add_argument("--address", required=True, help='"unix:/path" or "host:port"')
-    command.add_argument("--config", type=Path, help="TOML file; see tts/config.py")
-    command.add_argument("--threads", type=int, help="CPU threads of each engine's model")
+    settings = command.add_mutually_exclusive_group()
+    settings.add_argument("--config", type=Path, help="TOML file; see docs/configuration.md")
+    settings.add_argument("--settings", metavar="JSON", help="the same as one JSON object")
     command.add_argument(
         "--exit-with-parent",
         type=int,

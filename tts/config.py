@@ -5,12 +5,13 @@ the file is.  An object gets its own table (`LimitsConfig`), never the whole.
 """
 
 import difflib
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 EngineName = Literal["hibari", "kokoro"]
 
@@ -53,6 +54,20 @@ class ChunksConfig(Table):
     """Length of the chunks after it."""
 
 
+def _known_rate(rate_hz: int) -> int:
+    if rate_hz and not 8000 <= rate_hz <= 48000:
+        raise ValueError("allowed: 0, or 8000 to 48000")
+    return rate_hz
+
+
+class AudioConfig(Table):
+    """What goes over the wire."""
+
+    sample_rate_hz: Annotated[int, AfterValidator(_known_rate)] = 0
+    """Sample rate of all audio, 8000 to 48000; 0: each voice's own. Converting holds back up to
+    0.12 s of what an engine has spoken until it speaks on."""
+
+
 class HealthConfig(Table):
     """When the service calls itself healthy."""
 
@@ -63,15 +78,19 @@ class HealthConfig(Table):
 
 
 class ServiceConfig(Table):
-    """The whole file."""
+    """The settings of one synthesis service."""
 
     limits: LimitsConfig = LimitsConfig()
+    """What it takes on."""
     chunks: ChunksConfig = ChunksConfig()
+    audio: AudioConfig = AudioConfig()
+    """How long the chunks are."""
     health: HealthConfig = HealthConfig()
+    """How its health is watched."""
     engines: Annotated[tuple[EngineName, ...], Field(min_length=1)] = ("hibari", "kokoro")
     """Engines to load. One whose package is not installed is left out, with a line in the log."""
-    threads: Annotated[int, Field(ge=1, le=64)] = 2
-    """CPU threads of each engine's model; hibari needs no more than one."""
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    """CPU threads of each light voice's model; hibari needs no more than one."""
     drain_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
     """After SIGTERM, how long running streams may take to end by themselves."""
 
@@ -92,6 +111,14 @@ def parse(text: str) -> ServiceConfig:
         return checked(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not TOML: {error}") from error
+
+
+def parse_json(text: str) -> ServiceConfig:
+    """Read JSON text.  Raises `ConfigError`."""
+    try:
+        return checked(json.loads(text))
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"not JSON: {error}") from error
 
 
 def checked(values: Mapping[str, object]) -> ServiceConfig:

@@ -132,7 +132,8 @@ def test_a_server_whose_parent_dies_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "status", "words"),
     [
-        (["--threads", "0"], 2, "threads = 0"),
+        (["--settings", '{"threads": 0}'], 2, "threads = 0"),
+        (["--settings", "{"], 2, "not JSON"),
         (["--config", "/nowhere.toml"], 2, "No such file"),
         (["--address", "unix:/nowhere/at/all/s"], 1, "cannot listen on unix:/nowhere"),
     ],
