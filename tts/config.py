@@ -83,8 +83,9 @@ class ServiceConfig(Table):
     limits: LimitsConfig = LimitsConfig()
     """What it takes on."""
     chunks: ChunksConfig = ChunksConfig()
-    audio: AudioConfig = AudioConfig()
     """How long the chunks are."""
+    audio: AudioConfig = AudioConfig()
+    """What it is made of."""
     health: HealthConfig = HealthConfig()
     """How its health is watched."""
     engines: Annotated[tuple[EngineName, ...], Field(min_length=1)] = ("hibari", "kokoro")
