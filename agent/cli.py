@@ -16,11 +16,19 @@ if TYPE_CHECKING:
     from agent.config import Config, Secrets
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+VOICE_COMMANDS = {
+    "voices": "list, add, compile, pull and look into cloned voices",
+    "say": "speak a text in any voice",
+}
+"""Commands of the synthesis service, which knows their arguments."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; see the module's docstring for the exit status."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args, args.rest = parser.parse_known_args(argv)
+    if args.rest and not args.hands_on:
+        parser.error(f"unknown arguments: {' '.join(args.rest)}")
     try:
         status: int = args.run(args)
         return status
@@ -89,6 +97,22 @@ def _talk(args: argparse.Namespace) -> int:
     return 0
 
 
+def _voice_command(args: argparse.Namespace) -> int:
+    from agent.config import cache_dir, config_path, load
+    from agent.tables import ConfigError
+    from agent.voice_commands import run
+    from agent.weights import WeightsMissing
+
+    try:
+        config = load(config_path(args.config, os.environ), args.set)
+        return run(args.command, args.rest, config, cache_dir(os.environ))
+    except ConfigError as error:
+        return _refuse(error)
+    except WeightsMissing as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
 def _config_docs(args: argparse.Namespace) -> int:
     from agent.config_docs import PATH, render
 
@@ -131,7 +155,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="parley", description="Spoken conversations in cloned voices, self-hosted."
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.set_defaults(hands_on=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
 
     configured = argparse.ArgumentParser(add_help=False)
     configured.add_argument("--config", type=Path, help="configuration file (./agent.toml)")
@@ -163,6 +188,12 @@ def _parser() -> argparse.ArgumentParser:
         help="a running daemon, its token in the environment; else one is started for the call",
     )
     talk.set_defaults(run=_talk)
+
+    for name, does in VOICE_COMMANDS.items():
+        handed_on = commands.add_parser(
+            name, parents=[configured], help=does, add_help=False, allow_abbrev=False
+        )
+        handed_on.set_defaults(run=_voice_command, hands_on=True)
 
     docs = commands.add_parser("config-docs", help="print docs/configuration.md")
     target = docs.add_mutually_exclusive_group()
