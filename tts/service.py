@@ -43,7 +43,10 @@ class SynthesisService:
     @property
     def voices(self) -> tuple[Voice, ...]:
         """The voices that can speak now."""
-        return tuple(self._voices.values())
+        return tuple(
+            replace(voice, sample_rate_hz=self._wire_rate_hz(voice))
+            for voice in self._voices.values()
+        )
 
     @property
     def streams(self) -> int:
@@ -90,7 +93,8 @@ class SynthesisService:
         voice = self._voices[request.voice]
         worker = self._worker_of[voice.id]
         chain = Chain(
-            sample_rate_hz=voice.sample_rate_hz,
+            voice_rate_hz=voice.sample_rate_hz,
+            sample_rate_hz=self._wire_rate_hz(voice),
             gain_db=worker.gain_db(voice.id),
             first_ms=self._config.chunks.first_ms,
             next_ms=self._config.chunks.next_ms,
@@ -158,6 +162,9 @@ class SynthesisService:
                     pass
         except TimeoutError as error:
             raise Unavailable(f"engine {worker.name} did not answer in time") from error
+
+    def _wire_rate_hz(self, voice: Voice) -> int:
+        return self._config.audio.sample_rate_hz or voice.sample_rate_hz
 
     def _engines(self) -> list[EngineWorker]:
         return list(dict.fromkeys(self._worker_of.values()))

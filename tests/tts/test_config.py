@@ -17,6 +17,11 @@ def test_tables_are_read() -> None:
     assert config.limits.max_streams == 3
 
 
+@pytest.mark.parametrize("rate_hz", [0, 8000, 48000])
+def test_audio_may_have_each_voices_own_rate_or_one_for_all(rate_hz: int) -> None:
+    assert parse(f"[audio]\nsample_rate_hz = {rate_hz}").audio.sample_rate_hz == rate_hz
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -25,6 +30,7 @@ def test_tables_are_read() -> None:
         ("threads = 0", ["threads = 0", "greater than or equal to 1"]),
         ('engines = ["festival"]', ["engines.0 = 'festival'", "'hibari' or 'kokoro'"]),
         ("engines = []", ["engines", "at least 1"]),
+        ("[audio]\nsample_rate_hz = 96000", ["audio.sample_rate_hz = 96000", "8000 to 48000"]),
         ("threads =", ["not TOML"]),
     ],
 )

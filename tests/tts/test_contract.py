@@ -10,7 +10,7 @@ import pytest
 
 from tests.tts.doors import Door, in_process, over_grpc
 from tests.tts.fake_engine import RATE_HZ, VOICES, FakeEngine, ramp_pcm
-from tts.config import ChunksConfig, LimitsConfig, ServiceConfig
+from tts.config import AudioConfig, ChunksConfig, LimitsConfig, ServiceConfig
 from tts.errors import (
     BadRequest,
     EngineFailed,
@@ -92,6 +92,20 @@ def test_voices_are_those_of_the_engine(open_door: Open) -> None:
     async def scenario() -> None:
         async with open_door(FakeEngine(), CONFIG) as door:
             assert await door.voices() == VOICES
+
+    asyncio.run(scenario())
+
+
+def test_audio_comes_at_the_configured_rate_and_voices_say_so(open_door: Open) -> None:
+    async def scenario() -> None:
+        config = CONFIG.model_copy(update={"audio": AudioConfig(sample_rate_hz=8000)})
+        async with open_door(FakeEngine(), config) as door:
+            chunks = await collect(door.stream(REQUEST))
+            voices = await door.voices()
+        assert {voice.sample_rate_hz for voice in voices} == {8000}
+        assert {chunk.sample_rate_hz for chunk in chunks} == {8000}
+        assert sum(len(chunk.pcm) // 2 for chunk in chunks) == 8 * 1000
+        assert [mark.end_s for chunk in chunks for mark in chunk.marks][-1] == 1.0
 
     asyncio.run(scenario())
 

@@ -1,8 +1,8 @@
-"""Sample-rate conversion of reference clips, equal to the two converters that upstream uses.
+"""Sample-rate conversion: of reference clips as upstream does it, and of streams.
 
 In and out: mono float samples [N].  `sinc` equals torchaudio's `Resample` with its defaults, `soxr`
 librosa's `resample` with its defaults; the codes and vectors of a voice depend on which was used.
-Pure, any thread.
+A `ResampledStream` converts what comes in pieces; it belongs to its stream.  Pure, any thread.
 """
 
 import math
@@ -48,6 +48,34 @@ def soxr(samples: Samples, from_hz: int, to_hz: int) -> Samples:
     out = np.zeros(length, np.float32)
     out[: len(converted)] = converted[:length]
     return out
+
+
+class ResampledStream:
+    """One stream at another rate: fed in pieces it gives what it gives whole, for every split.
+
+    The last piece makes the sum round(N * to / from) samples, halves upwards, for N samples in.
+    Nothing is shifted in time, so what comes out lags behind what went in: soxr's high quality
+    works in blocks, and up to `HELD_S` of audio waits for the next piece.
+    """
+
+    HELD_S = 0.12
+    """To 8 kHz; 0.06 s to 16 kHz, 0.05 s to 24 kHz and above."""
+
+    def __init__(self, from_hz: int, to_hz: int) -> None:
+        """Raises `ValueError` when a rate is not positive."""
+        _check(from_hz, to_hz)
+        self._converter = (
+            None if from_hz == to_hz else libsoxr.ResampleStream(from_hz, to_hz, 1, quality="HQ")
+        )
+
+    def feed(self, samples: Samples, *, is_last: bool) -> Samples:
+        """What is known of the result after these samples; nothing may follow the last."""
+        if self._converter is None:
+            return samples
+        converted: Samples = self._converter.resample_chunk(
+            samples.astype(np.float32), last=is_last
+        )
+        return converted
 
 
 @lru_cache(maxsize=8)

@@ -1,15 +1,13 @@
-"""Gain, guard, trimming and the cut into chunks."""
+"""Gain, guard and trimming."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tts.properties import quick
-from tts.audio.chain import Chain
+from tests.tts.laws import Split, holds, law, splits
 from tts.audio.loudness import KNEE, amplify, to_pcm
 from tts.audio.trim import trim, voiced_span
-from tts.engine.types import Piece
 
 RATE = 24_000
 
@@ -30,6 +28,23 @@ def test_below_the_knee_gain_is_exact_and_above_it_nothing_clips() -> None:
     assert np.abs(loud).max() <= 1.0
     assert np.all(np.diff(loud) >= 0)
     assert np.abs(amplify(np.array([KNEE], np.float32), 0.0) - KNEE)[0] < 1e-6
+
+
+@law
+@given(st.data(), st.floats(-30, 30))
+def test_gain_guard_and_rounding_do_not_depend_on_the_cut(data: st.DataObject, gain: float) -> None:
+    samples = np.random.default_rng(3).standard_normal(300).astype(np.float32)
+
+    def speak(split: Split) -> np.ndarray:
+        pcm = b"".join(to_pcm(amplify(samples[start:end], gain)) for start, end in split)
+        return np.frombuffer(pcm, "<i2").astype(np.int32)
+
+    whole = holds(speak, data.draw(splits(300)))
+    # 10 ** x and single precision leave one step of 32767 of room.
+    plain = samples * np.float32(10 ** (gain / 20))
+    below = np.abs(plain) < KNEE
+    assert np.abs(whole[below] - plain[below] * 32767).max(initial=0) <= 1
+    assert np.abs(whole).max() <= 32767
 
 
 def test_pcm_of_anything_is_in_range() -> None:
@@ -55,29 +70,3 @@ def test_a_missing_pause_is_added() -> None:
 def test_audio_without_voice_comes_back_empty(audio: np.ndarray) -> None:
     kept, cut, end = trim(audio, RATE, pause_s=0.25)
     assert (len(kept), cut, end) == (0, 0, 0)
-
-
-@quick
-@given(
-    st.lists(st.integers(0, 900), min_size=1, max_size=6),
-    st.integers(1, 100),
-    st.integers(1, 300),
-)
-def test_chunks_join_to_the_pieces_whatever_the_sizes(
-    pieces: list[int], first_ms: int, next_ms: int
-) -> None:
-    chain = Chain(sample_rate_hz=1000, gain_db=0.0, first_ms=first_ms, next_ms=next_ms)
-    whole = np.arange(sum(pieces), dtype=np.float32) / 32767
-    chunks = []
-    start = 0
-    for number, length in enumerate(pieces):
-        is_last = number == len(pieces) - 1
-        chunks += list(chain.feed(Piece(whole[start : start + length], (), is_last)))
-        start += length
-    assert b"".join(c.pcm for c in chunks) == to_pcm(whole)
-    position = 0
-    for chunk in chunks:
-        assert chunk.first_sample == position
-        position += len(chunk.pcm) // 2
-        assert len(chunk.pcm) // 2 <= max(first_ms, next_ms) + next_ms // 2
-    assert [c.is_final for c in chunks] == [False] * (len(chunks) - 1) + [True]
