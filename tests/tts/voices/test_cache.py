@@ -126,6 +126,7 @@ class FakeLoader:
         self.loads: Counter[str] = Counter()
         self.threads: set[str] = set()
         self.failures: dict[str, Exception] = {}
+        self.begun = threading.Event()
         self.gate = threading.Semaphore(0 if gated else 10_000)
 
     def parts(self, voice_id: str) -> Sequence[Part]:
@@ -133,6 +134,7 @@ class FakeLoader:
 
     def load(self, voice_id: str, part: Part) -> object:
         self.threads.add(threading.current_thread().name.rsplit("_", 1)[0])
+        self.begun.set()
         self.gate.acquire()
         if part.key in self.failures:
             raise self.failures[part.key]
@@ -279,6 +281,7 @@ def test_closing_ends_every_wait_and_takes_no_more() -> None:
     loader = FakeLoader(gated=True)
     cache: Cache = VoiceCache(loader, budget_bytes=1000 * MB)
     under_way = cache.lease("ann")
+    assert loader.begun.wait(10)
     waiting = [cache.lease("dog") for _ in range(5)]
     closing = threading.Thread(target=cache.close)
     closing.start()
