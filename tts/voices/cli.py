@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tts import checkpoint
 from tts.checkpoint import Description
+from tts.voices import pull
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -23,6 +24,10 @@ def add_parser(
     """Add `voices` and its actions; each sets `action`, a `Command`."""
     parser = commands.add_parser("voices", help="list, add, compile and look into voices")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
+
+    action = actions.add_parser("pull", help="bring the official pretrained files from the hub")
+    pull.add_arguments(action, "pretrained")
+    action.set_defaults(action=pull.run)
 
     action = actions.add_parser("inspect", help="say what a checkpoint file is; nothing is run")
     action.add_argument("file", type=Path, metavar="FILE")

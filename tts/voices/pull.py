@@ -1,13 +1,15 @@
 """`voices pull`: the official pretrained files, from the hub to the folder of pretrained files.
 
-In: arguments.  Out: an exit status: 0 when everything asked for is there, 1 when something is not,
-130 when stopped by Ctrl-C.  Results go to standard output, progress to standard error.
+In: arguments.  Out: an exit status: 0 when everything asked for is there, 1 when `--verify` finds
+that something is not, 130 when stopped by Ctrl-C.  Results go to standard output, progress to
+standard error.
 """
 
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tts.config import ConfigError
 from tts.terminal import Terminal, megabytes
 from tts.voices import official
 
@@ -47,17 +49,14 @@ def add_arguments(command: argparse.ArgumentParser, pretrained_dir: str) -> None
 
 
 def run(args: argparse.Namespace) -> int:
-    """Pull, or say what a pull would do."""
+    """Pull, or say what a pull would do.  Raises `VoiceError` and `OSError`."""
     versions = tuple(dict.fromkeys(args.versions)) or (DEFAULT_VERSION,)
-    terminal = Terminal()
     unknown = [version for version in versions if version not in official.WEIGHTS]
     if unknown:
-        terminal.say(f"VERSION = {unknown[0]!r}: allowed are {', '.join(official.WEIGHTS)}")
-        return 2
+        raise ConfigError(f"VERSION = {unknown[0]!r}: allowed are {', '.join(official.WEIGHTS)}")
 
     # Half a second to import, which no other command should wait for.
-    from tts.voices.errors import VoiceError
-    from tts.voices.hub import Hub, Unreachable
+    from tts.voices.hub import Hub, PullError, Unreachable
     from tts.voices.pulling import Order, by_hand
 
     order = Order(
@@ -68,21 +67,16 @@ def run(args: argparse.Namespace) -> int:
         g2pw=args.g2pw,
         language_model=args.language_model,
     )
-    hub = Hub()
+    hub, terminal = Hub(), Terminal()
     try:
         if args.dry_run or args.verify:
             return _say_states(order, hub, terminal, verify=args.verify)
         return _pull(order, hub, terminal, replace_changed=args.replace)
     except Unreachable as error:
-        terminal.say(f"{error}\n{by_hand(order, hub)}")
-    except VoiceError as error:
-        terminal.say(str(error))
-    except OSError as error:
-        terminal.say(f"{error.filename or order.folder}: {error.strerror}")
+        raise PullError(f"{error}\n{by_hand(order, hub)}") from error
     except KeyboardInterrupt:
         terminal.say("stopped; what has come is kept: pull again to go on")
         return 130
-    return 1
 
 
 def _pull(order: "Order", hub: "Hub", terminal: Terminal, *, replace_changed: bool) -> int:
@@ -111,13 +105,8 @@ def _say_states(order: "Order", hub: "Hub", terminal: Terminal, *, verify: bool)
     wanted = [item for item, state in found if state.kind == "wanted"]
     right = all(state.kind == "here" for _, state in found)
     if not verify:
-        room = shutil.disk_usage(
-            next(
-                p for p in (order.folder.absolute(), *order.folder.absolute().parents) if p.exists()
-            )
-        )
         total = megabytes(sum(item.file.size_bytes for item in wanted))
-        print(f"to fetch: {len(wanted)} files, {total}; {megabytes(room.free)} free")
+        print(f"to fetch: {len(wanted)} files, {total}")
         return 0
     print("every file is right" if right else "not every file is right: pull again")
     return 0 if right else 1
