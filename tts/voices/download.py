@@ -19,6 +19,7 @@ LONGEST_WAIT_S = 300.0
 """A hub that asks for more is taken at its word, later, by a person."""
 _FIRST_WAIT_S, _LAST_WAIT_S = 1.0, 16.0
 _BLOCK_BYTES = 1 << 20
+_KEPT = "; what has come is kept: pull again to go on"
 
 
 class Progress(Protocol):
@@ -37,9 +38,19 @@ class Progress(Protocol):
 class Patience:
     """Counts failures in a row and waits between tries, longer each time."""
 
-    def __init__(self, wait: Callable[[float], None], told: Callable[[str, float], None]) -> None:
+    def __init__(
+        self,
+        wait: Callable[[float], None],
+        told: Callable[[str, float], None],
+        *,
+        tries: int,
+        advice: str = "",
+    ) -> None:
+        """`told` hears of every failure and the wait after it; `advice` ends the last one."""
         self._wait = wait
         self._told = told
+        self._tries = tries
+        self._advice = advice
         self._failures = 0
 
     def succeeded(self) -> None:
@@ -52,12 +63,11 @@ class Patience:
         wait_s = min(_LAST_WAIT_S, _FIRST_WAIT_S * 2 ** (self._failures - 1))
         if error.wait_s is not None:
             wait_s = error.wait_s
-        if self._failures >= TRIES or wait_s > LONGEST_WAIT_S:
-            tried = f"{error} ({self._failures} tries"
-            if wait_s > LONGEST_WAIT_S:
-                tried += f"; it asks to wait {wait_s:.0f} s"
+        if self._failures >= self._tries or wait_s > LONGEST_WAIT_S:
+            asks = f", and it asks to wait {wait_s:.0f} s" if wait_s > LONGEST_WAIT_S else ""
             kind = PullError if error.answered else Unreachable
-            raise kind(tried + "); what has come is kept: pull again to go on") from error
+            tries = f"{self._failures} tries" if self._failures > 1 else "1 try"
+            raise kind(f"{error} ({tries}{asks}){self._advice}") from error
         self._told(str(error), wait_s)
         self._wait(wait_s)
 
@@ -138,7 +148,7 @@ def fetch(
         if part.have_bytes > file.size_bytes:
             part.restart()
         progress.begin(file, part.have_bytes)
-        patience = Patience(wait, progress.waiting)
+        patience = Patience(wait, progress.waiting, tries=TRIES, advice=_KEPT)
         while part.have_bytes < file.size_bytes:
             before = part.have_bytes
             try:

@@ -22,7 +22,6 @@ from tts.voices.errors import VoiceError
 
 _TIMEOUT = httpx2.Timeout(20.0)
 _TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
-_BLOCK_BYTES = 1 << 20
 
 
 class PullError(VoiceError):
@@ -93,7 +92,7 @@ class Hub:
         """
         ranges = {"range": f"bytes={start}-"} if start else {}
         with self._get(file.url, ranges) as response:
-            yield start if response.status_code == 206 else 0, response.iter_bytes(_BLOCK_BYTES)
+            yield start if response.status_code == 206 else 0, response.iter_bytes()
 
     @contextmanager
     def _get(self, url: str, headers: dict[str, str] | None = None) -> Generator[httpx2.Response]:

@@ -34,6 +34,8 @@ LANGUAGE_MODEL = RemoteFile(
 """fastText's own file.  Its publisher states no checksum; this one is what many projects pin."""
 
 _LOCK = ".pull.lock"
+# Whoever has no network should not wait long to hear so.
+_LISTING_TRIES = 3
 # The archive is a model, which hardly packs: room for it beside what comes out of it.
 _ROOM_PER_ARCHIVE_BYTE = 2.2
 
@@ -173,7 +175,7 @@ def find(
         found = {path: _known(path, revision, records) for path in paths}
         unknown = [path for path, file in found.items() if file is None]
         if unknown:
-            there = _listing(hub, repository, revision, order, terminal, wait)
+            there = _listing(hub, repository, revision, terminal, wait)
             for path in unknown:
                 if path not in there:
                     raise PullError(
@@ -229,7 +231,7 @@ def by_hand(order: Order, hub: Hub) -> str:
         "- ask a mirror of the hub: set HF_ENDPOINT, for example to https://hf-mirror.com;",
         "- go through a proxy: set HTTPS_PROXY to its address;",
         f"- or bring the files from {hub.endpoint}/{official.REPOSITORY} on another machine, and",
-        f"  put them into {order.folder} under the same names, then pull again to check them:",
+        f"  put them into {order.folder} under the same names; nothing else is needed:",
         *(f"    {path}" for path in paths),
     ]
     if order.g2pw:
@@ -266,12 +268,13 @@ def _listing(
     hub: Hub,
     repository: str,
     revision: str,
-    order: Order,
     terminal: Terminal,
     wait: Callable[[float], None],
 ) -> dict[str, RemoteFile]:
     patience = Patience(
-        wait, lambda reason, wait_s: terminal.say(f"{reason}; trying again in {wait_s:.0f} s")
+        wait,
+        lambda reason, wait_s: terminal.say(f"{reason}; trying again in {wait_s:.0f} s"),
+        tries=_LISTING_TRIES,
     )
     while True:
         try:
