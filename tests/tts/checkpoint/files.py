@@ -11,10 +11,13 @@ import tarfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tts.checkpoint import Checkpoint, read_sovits
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 CKPT = GOLDEN / "ckpt"
@@ -160,6 +163,15 @@ def records_of(path: Path) -> tuple[bytes, dict[str, bytes]]:
     with zipfile.ZipFile(io.BytesIO(b"PK" + path.read_bytes()[2:])) as archive:
         inside = {name.split("/", 1)[1]: archive.read(name) for name in archive.namelist()}
     return inside["data.pkl"], {k: v for k, v in inside.items() if k.startswith("data/")}
+
+
+@cache
+def golden_sovits(version: str) -> Checkpoint:
+    """The golden SoVITS checkpoint of a version, read once; nobody may write to its arrays."""
+    checkpoint = read_sovits(CKPT / f"sovits_{version}.pth")
+    for array in checkpoint.tensors.values():
+        array.flags.writeable = False
+    return checkpoint
 
 
 def with_hparams(version: str, folder: Path) -> Path:

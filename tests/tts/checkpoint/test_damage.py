@@ -1,4 +1,7 @@
-"""Whatever happens to a file on its way, reading it ends in a checkpoint or in our own error."""
+"""Whatever happens to a file on its way, reading it ends in a checkpoint or in our own error.
+
+What tries hundreds of damages, or counts every allocation, is on the golden floor.
+"""
 
 import tracemalloc
 from pathlib import Path
@@ -44,12 +47,14 @@ def flip(path: Path, at: int, bit: int) -> Path:
     return flipped
 
 
+@pytest.mark.golden
 @thorough
 @given(name=st.sampled_from(GOOD), at=st.integers(0, 300_000), bit=st.integers(0, 7))
 def test_a_flipped_bit_is_survived(folder: Path, name: str, at: int, bit: int) -> None:
     ends_well(flip(folder / name, at, bit))
 
 
+@pytest.mark.golden
 @thorough
 @given(name=st.sampled_from(GOOD), back=st.integers(1, 4_000), bit=st.integers(0, 7))
 def test_a_flipped_bit_in_the_directory_is_survived(
@@ -58,6 +63,7 @@ def test_a_flipped_bit_in_the_directory_is_survived(
     ends_well(flip(folder / name, -back, bit))
 
 
+@pytest.mark.golden
 @traced
 @given(name=st.sampled_from(GOOD), at=st.integers(-4_000, 4_000), bit=st.integers(0, 7))
 def test_a_flipped_bit_costs_no_more_memory_than_stated(
@@ -95,6 +101,7 @@ def test_random_bytes_are_refused(folder: Path, data: bytes, head: bytes) -> Non
             ask(folder / "random")
 
 
+@pytest.mark.golden
 @thorough
 @given(
     flips=st.lists(
@@ -111,6 +118,7 @@ def test_a_damaged_pickle_in_a_whole_archive_is_survived(
     ends_well(write_zip(folder / "pickle", bytes(damaged), records))
 
 
+@pytest.mark.golden
 @thorough
 @given(
     steps=st.lists(
@@ -141,6 +149,7 @@ def peak_of(pickle: bytes) -> int:
     return peak
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize(
     "pickle",
     [
@@ -168,6 +177,7 @@ def test_a_longer_pickle_than_any_checkpoint_has_is_not_read() -> None:
         read_pickle(bytes(MAX_BYTES + 1))
 
 
+@pytest.mark.golden
 def test_a_value_nested_beyond_every_limit_is_let_go_cleanly() -> None:
     depth = 100_000
     nested = read_pickle(b"\x80\x02" + b"]" * depth + b"a" * (depth - 1) + b".")

@@ -140,6 +140,7 @@ def test_a_model_of_the_other_kind_is_named(hostile: Path) -> None:
         read_t2s(hostile / "good_nano_v2.pth")
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize("name", sorted(LOADS | set(REFUSED)))
 def test_no_file_takes_more_memory_than_stated(name: str, hostile: Path) -> None:
     tracemalloc.start()

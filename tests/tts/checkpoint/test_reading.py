@@ -18,6 +18,7 @@ from tests.tts.checkpoint.files import (
     Call,
     Named,
     Stored,
+    golden_sovits,
     pickled,
     records_of,
     save,
@@ -58,8 +59,8 @@ def golden(version: str) -> Path:
 
 def changed(path: Path, change: Callable[[dict[str, Any], dict[str, Any]], None]) -> Path:
     """A small SoVITS v2 file after `change(weight, config)`."""
-    checkpoint = read_sovits(golden("v2"))
-    weight: dict[str, Any] = {name: Stored.of(a) for name, a in checkpoint.tensors.items()}
+    tensors = golden_sovits("v2").tensors
+    weight: dict[str, Any] = {name: Stored.of(array) for name, array in tensors.items()}
     config = json.loads(json.dumps(SOVITS_CONFIG))
     change(weight, config)
     return save(path, {"weight": weight, "config": config, "info": "8epoch"})
@@ -67,7 +68,7 @@ def changed(path: Path, change: Callable[[dict[str, Any], dict[str, Any]], None]
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_version_is_told_by_what_is_in_the_file(version: str) -> None:
-    checkpoint = read_sovits(golden(version))
+    checkpoint = golden_sovits(version)
     assert checkpoint.spec.version == version
     assert checkpoint.info == "8epoch_216iteration"
     assert set(checkpoint.tensors) == set(sovits_table(checkpoint.spec))
@@ -76,7 +77,7 @@ def test_every_version_is_told_by_what_is_in_the_file(version: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_pickled_hparams_config_gives_the_same_model(version: str, tmp_path: Path) -> None:
-    plain, other = read_sovits(golden(version)), read_sovits(with_hparams(version, tmp_path))
+    plain, other = golden_sovits(version), read_sovits(with_hparams(version, tmp_path))
     assert other.spec == plain.spec
     assert list(other.tensors) == list(plain.tensors)
     for name, array in plain.tensors.items():
@@ -85,7 +86,7 @@ def test_a_pickled_hparams_config_gives_the_same_model(version: str, tmp_path: P
 
 def test_the_values_are_those_in_the_file() -> None:
     _, records = records_of(golden("v1"))
-    tensors = read_sovits(golden("v1")).tensors
+    tensors = golden_sovits("v1").tensors
     weight = tensors["enc_p.ssl_proj.weight"]
     assert weight.shape == (20, 24, 1)
     assert weight.tobytes() == records["data/0"]
@@ -98,7 +99,7 @@ def test_the_arrays_can_be_written_to() -> None:
 
 
 def test_the_sizes_are_read_off_the_shapes() -> None:
-    assert read_sovits(golden("v2ProPlus")).spec == SovitsSpec(
+    assert golden_sovits("v2ProPlus").spec == SovitsSpec(
         version="v2ProPlus",
         symbols=732,
         sample_rate_hz=32000,
@@ -234,10 +235,10 @@ def test_a_description_says_what_the_file_is() -> None:
     assert (found.dtypes, found.info) == (("F16",), "8epoch_216iteration")
     assert found.size_bytes == golden("v1").stat().st_size
     assert (found.usable, found.note) == (True, "")
-    tensors = read_sovits(golden("v1")).tensors
+    tensors = golden_sovits("v1").tensors
     used = [a.size for name, a in tensors.items() if "_codebook" not in name]
     assert found.parameters == sum(used)
-    assert found.spec == read_sovits(golden("v1")).spec
+    assert found.spec == golden_sovits("v1").spec
 
 
 def test_a_description_of_t2s_knows_only_the_phone_table() -> None:
@@ -276,7 +277,7 @@ def test_the_state_dicts_own_notes_are_passed_over() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 def test_other_floating_types_keep_their_values(dtype: str, tmp_path: Path) -> None:
-    expected = read_sovits(golden("v2")).tensors
+    expected = golden_sovits("v2").tensors
 
     def widen(weight: dict[str, Any], config: dict[str, Any]) -> None:
         for name, array in expected.items():
@@ -297,7 +298,7 @@ def test_other_floating_types_keep_their_values(dtype: str, tmp_path: Path) -> N
 
 def test_a_transposed_or_shifted_tensor_keeps_its_values(tmp_path: Path) -> None:
     name, bias = "ref_enc.fc.fc.weight", "ref_enc.fc.fc.bias"
-    expected = read_sovits(golden("v2")).tensors
+    expected = golden_sovits("v2").tensors
 
     def reorder(weight: dict[str, Any], config: dict[str, Any]) -> None:
         rows, columns = expected[name].shape
