@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tts.audio.trim import trim
 from tts.engine.types import Piece
 from tts.errors import EngineFailed
-from tts.light.phonemes import Token, guessed, timed, to_ids, to_marks
+from tts.light.phonemes import Token, timed, to_ids
+from tts.text.marks import guessed, to_marks
 from tts.text.split import pause_s, split
 from tts.types import SynthesisRequest
 

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tts.properties import quick
-from tts.light.phonemes import Token, guessed, timed, to_ids, to_marks
+from tts.light.phonemes import Token, timed, to_ids
+from tts.text.marks import to_marks
 from tts.text.spans import Span, words
 
 VOCABULARY = {char: i + 1 for i, char in enumerate("abcdefghijklmnopqrstuvwxyz .,")}
@@ -49,19 +50,6 @@ def test_a_clause_in_the_middle_indexes_the_whole_text() -> None:
     text = "xx. ab"
     heard = timed(text, Span(4, 6), spelled("ab"), VOCABULARY, [0, 10, 20])
     assert [h.span for h in heard] == [Span(4, 6)]
-
-
-def test_guessed_times_follow_length() -> None:
-    heard = guessed("aaa a", Span(0, 5), 0, 80)
-    assert [(h.start, h.end) for h in heard] == [(0, 60), (60, 80)]
-
-
-def test_trimming_moves_marks_and_keeps_them_inside_the_voice() -> None:
-    heard = guessed("a b", Span(0, 3), 0, 100)
-    marks = to_marks(
-        heard, cut=20, voiced_end=60, offset=1000, sample_rate_hz=1000, estimated=False
-    )
-    assert [(m.start_s, m.end_s) for m in marks] == [(1.0, 1.03), (1.03, 1.06)]
 
 
 @quick
