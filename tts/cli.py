@@ -2,7 +2,7 @@
 
 In: arguments.  Out: an exit status: 0 after a drain or a command that did its work, 1 when the
 service cannot start or a command cannot do its work, 2 for arguments or a configuration it cannot
-use.  What `voices` does stands in `tts.voices.cli`.
+use.  What `voices` does stands in `tts.voices.cli`, what `say` does in `tts.say`.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from tts import light
+from tts import light, say
 from tts.checkpoint import CheckpointError
 from tts.config import ConfigError, ServiceConfig, load, parse_json
 from tts.errors import TtsError
@@ -35,25 +35,47 @@ def main(argv: Sequence[str] | None = None) -> int:
     return command(args)
 
 
+def _explained(command: Command) -> Command:
+    """The command, with what goes wrong said in a line, and an exit status for it."""
+
+    def explained(args: argparse.Namespace) -> int:
+        try:
+            return command(args)
+        except ConfigError as error:
+            print(error, file=sys.stderr)
+            return 2
+        except OSError as error:
+            said = f"{error.filename}: {error.strerror}" if error.filename else error
+            print(said, file=sys.stderr)
+            return 1
+        except (TtsError, CheckpointError) as error:
+            print(error, file=sys.stderr)
+            return 1
+
+    return explained
+
+
 def _voices(args: argparse.Namespace) -> int:
-    try:
-        action: Command = args.action
-        return action(args)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except (TtsError, CheckpointError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    action: Command = args.action
+    return action(args)
+
+
+def _say(args: argparse.Namespace) -> int:
+    return say.run(args, _configuration(args))
+
+
+def _configuration(args: argparse.Namespace) -> ServiceConfig:
+    """What `_add_settings` asked for.  Raises `ConfigError`."""
+    if args.settings is not None:
+        return parse_json(args.settings)
+    return load(args.config) if args.config else ServiceConfig()
 
 
 def _serve(args: argparse.Namespace) -> int:
     logger.remove()
     logger.add(sys.stderr, level=args.log_level, format="{time} {level} {message} {extra}")
     try:
-        config = load(args.config) if args.config else ServiceConfig()
-        if args.settings is not None:
-            config = parse_json(args.settings)
+        config = _configuration(args)
     except ConfigError as error:
         logger.bind(error=str(error)).error("configuration refused")
         return 2
@@ -116,13 +138,11 @@ async def _parent_gone(parent: int, stop: asyncio.Event) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tts", description="Parley's speech synthesis.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    voices.add_parser(commands).set_defaults(run=_voices)
+    voices.add_parser(commands).set_defaults(run=_explained(_voices))
     command = commands.add_parser("serve", help="serve voices over gRPC")
     command.set_defaults(run=_serve)
     command.add_argument("--address", required=True, help='"unix:/path" or "host:port"')
-    settings = command.add_mutually_exclusive_group()
-    settings.add_argument("--config", type=Path, help="TOML file; see docs/configuration.md")
-    settings.add_argument("--settings", metavar="JSON", help="the same as one JSON object")
+    _add_settings(command)
     command.add_argument(
         "--exit-with-parent",
         type=int,
@@ -134,4 +154,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--log-level", type=str.upper, default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"]
     )
+    command = commands.add_parser("say", help="say a text into a file, or play it")
+    command.set_defaults(run=_explained(_say))
+    say.add_arguments(command)
+    _add_settings(command)
     return parser
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    settings = command.add_mutually_exclusive_group()
+    settings.add_argument("--config", type=Path, help="TOML file; see docs/configuration.md")
+    settings.add_argument("--settings", metavar="JSON", help="the same as one JSON object")

@@ -105,8 +105,8 @@ class SynthesisService:
                 for chunk in chain.feed(piece):
                     yield chunk
 
-    async def start(self) -> None:
-        """Load the engines and let each speak once.
+    async def start(self, *, trial: bool = True) -> None:
+        """Load the engines and, unless without `trial`, let each speak once.
 
         An engine whose package is missing is left out.  Raises `EngineFailed` when one fails to
         load or to speak, or none is left.  Cancelling leaves engines half loaded: call `stop`.
@@ -129,7 +129,8 @@ class SynthesisService:
             logger.bind(engine=worker.name, voices=ids).info("engine loaded")
         if not self._voices:
             raise EngineFailed("no engine could be loaded")
-        await self.probe()
+        if trial:
+            await self.probe()
 
     async def stop(self) -> None:
         """Drop all work and unload the engines.  Idempotent."""
