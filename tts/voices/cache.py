@@ -13,7 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -34,19 +34,16 @@ class Part:
     key: str
     """What it is: parts of one key are the same."""
     size_bytes: int
+    """What it will take in memory."""
+    load: Callable[[], object] = field(compare=False, repr=False)
+    """Brings it into memory; raises a `TtsError` when it cannot."""
 
 
 class Loader(Protocol[V_co]):
-    """Brings voices into memory.  All methods are called from the cache's thread."""
+    """Knows what voices are made of.  Everything of it is called from the cache's thread."""
 
     def parts(self, voice_id: str) -> Sequence[Part]:
-        """What a voice is made of and how large it will be, without loading it.
-
-        Raises a `TtsError` when it cannot be loaded.
-        """
-
-    def load(self, voice_id: str, part: Part) -> object:
-        """One part in memory.  Raises a `TtsError` when it cannot be loaded."""
+        """What a voice is made of.  Raises a `TtsError` when it cannot be loaded."""
 
     def assemble(self, voice_id: str, parts: Sequence[object]) -> V_co:
         """A voice of its loaded parts, in the order of `parts`."""
@@ -164,9 +161,9 @@ class VoiceCache(Generic[V]):
 
     @property
     def voices(self) -> tuple[str, ...]:
-        """Voices in memory or being loaded, the one used longest ago first."""
+        """Voices in memory, the one used longest ago first; any thread."""
         with self._lock:
-            return self._ledger.voices
+            return tuple(one for one in self._ledger.voices if self._loading[one].done())
 
     def lease(self, voice_id: str) -> Lease[V]:
         """Want a voice.  It is loaded once, however many want it; a failure reaches them all, and
@@ -231,7 +228,7 @@ class VoiceCache(Generic[V]):
                 self._forget(other)
         for part in parts:
             if part.key not in self._parts:
-                self._parts[part.key] = self._loader.load(voice_id, part)
+                self._parts[part.key] = part.load()
         voice = self._loader.assemble(voice_id, [self._parts[part.key] for part in parts])
         logger.bind(voice=voice_id, size=_mb(_size_bytes([parts]))).info("voice loaded")
         return voice
