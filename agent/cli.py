@@ -26,9 +26,10 @@ VOICE_COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; see the module's docstring for the exit status."""
     parser = _parser()
-    args, args.rest = parser.parse_known_args(argv)
-    if args.rest and not args.hands_on:
-        parser.error(f"unknown arguments: {' '.join(args.rest)}")
+    args, rest = parser.parse_known_args(argv)
+    if rest and not args.hands_on:
+        parser.error(f"unknown arguments: {' '.join(rest)}")
+    args.rest = rest
     try:
         status: int = args.run(args)
         return status

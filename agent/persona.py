@@ -12,6 +12,7 @@ from pydantic import Field
 
 from agent.config import Table
 from agent.tables import ConfigError, Problem, fit, read_toml, unknown
+from tts.types import Voice
 
 
 class TurnTemperament(Table):
@@ -35,6 +36,8 @@ class Persona(Table):
     """Language the agent listens and speaks in."""
     voice: str
     """Voice id of the TTS service."""
+    emotion: str = ""
+    """One of the voice's emotions; empty is the voice's first."""
     speed: Annotated[float, Field(ge=0.5, le=2)] = 1.0
     """Speaking rate."""
     prompt: Annotated[str, Field(min_length=1, max_length=20_000)]
@@ -114,14 +117,17 @@ def check_names(
     return problems
 
 
-def voice_problem(persona: Persona, voices: Mapping[str, Collection[str]]) -> str | None:
-    """Say why a persona cannot speak with the voices there are; None when it can.
-
-    `voices` maps voice ids to the languages they speak.
-    """
-    if persona.voice not in voices:
+def voice_problem(persona: Persona, voices: Mapping[str, Voice]) -> str | None:
+    """Say why a persona cannot speak with the voices there are, by id; None when it can."""
+    voice = voices.get(persona.voice)
+    if voice is None:
         return unknown(persona.voice, "voice", sorted(voices))
-    if persona.language not in voices[persona.voice]:
-        spoken = ", ".join(sorted(voices[persona.voice]))
+    if persona.language not in voice.languages:
+        spoken = ", ".join(sorted(voice.languages))
         return f'"{persona.voice}" does not speak "{persona.language}" (it speaks: {spoken})'
+    if persona.emotion and not voice.emotions:
+        return f'"{persona.voice}" has no emotions to choose from, not "{persona.emotion}" either'
+    if persona.emotion and persona.emotion not in voice.emotions:
+        reason = unknown(persona.emotion, "emotion", sorted(voice.emotions))
+        return f'"{persona.voice}": {reason}'
     return None

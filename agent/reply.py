@@ -285,7 +285,7 @@ class Reply:
     def _chunks(self, piece: str) -> AsyncGenerator[SpeechChunk, None]:
         persona = self.services.persona
         return self.services.tts.stream(
-            SynthesisRequest(piece, persona.voice, persona.language, persona.speed)
+            SynthesisRequest(piece, persona.voice, persona.language, persona.speed, persona.emotion)
         )
 
     async def _emit_chunk(self, chunk: SpeechChunk) -> None:

@@ -36,6 +36,7 @@ from transports.base import CallTransport
 from transports.webrtc import IceServer, WebRtcPeer, WebRtcSettings
 from tts.client import TtsClient
 from tts.errors import TtsError
+from tts.types import Voice
 
 READY_INTERVAL_S = 1.0
 HTTP_CLOSE_S = 1.0
@@ -155,7 +156,7 @@ class Worker:
         self._sessions.on_ended = self._memory.call_ended
         self._personas = personas
         self._tts = TtsClient(place.tts_address)
-        self._voices: dict[str, tuple[str, ...]] | None = None
+        self._voices: dict[str, Voice] | None = None
         self._door = Door(
             server=config.server,
             sessions=self._sessions,
@@ -213,7 +214,7 @@ class Worker:
     async def _learn_voices(self) -> None:
         """Ask the synthesis service, whenever it has come up, which voices it has."""
         try:
-            self._voices = {voice.id: voice.languages for voice in await self._tts.voices()}
+            self._voices = {voice.id: voice for voice in await self._tts.voices()}
         except TtsError as error:
             logger.bind(reason=str(error)).warning("voices unknown")
             return

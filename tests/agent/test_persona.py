@@ -8,6 +8,7 @@ from agent.persona import Persona, check_names, load_personas, voice_problem
 from agent.phrases import PHRASES
 from agent.tables import ConfigError
 from agent.tools.builtin import builtin_registry
+from tts.types import Voice
 
 SHIPPED = Path(__file__).parents[2] / "personas"
 GOOD = 'name = "Anna"\nlanguage = "en"\nvoice = "heart"\nprompt = "Be kind."\n'
@@ -90,14 +91,25 @@ def test_names_that_lead_nowhere_are_told_with_the_nearest() -> None:
     ]
 
 
-def test_a_voice_must_exist_and_speak_the_language() -> None:
-    voices = {"heart": ("en",), "alpha": ("ja", "zh")}
+def test_a_voice_must_exist_and_have_the_language_and_the_emotion() -> None:
+    voices = {
+        "heart": Voice("heart", ("en",), 24000, "hibari"),
+        "alpha": Voice("alpha", ("ja", "zh"), 24000, "kokoro"),
+        "anna": Voice("anna", ("en",), 32000, "gpt-sovits", emotions=("calm", "happy")),
+    }
     assert voice_problem(persona(), voices) is None
     assert voice_problem(persona(voice="hart"), voices) == (
-        'unknown voice "hart"; did you mean "heart"? (allowed: alpha, heart)'
+        'unknown voice "hart"; did you mean "heart"? (allowed: alpha, anna, heart)'
     )
     assert voice_problem(persona(voice="alpha"), voices) == (
         '"alpha" does not speak "en" (it speaks: ja, zh)'
+    )
+    assert voice_problem(persona(voice="anna", emotion="happy"), voices) is None
+    assert voice_problem(persona(voice="anna", emotion="hapy"), voices) == (
+        '"anna": unknown emotion "hapy"; did you mean "happy"? (allowed: calm, happy)'
+    )
+    assert voice_problem(persona(emotion="happy"), voices) == (
+        '"heart" has no emotions to choose from, not "happy" either'
     )
 
 
