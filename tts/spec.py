@@ -12,6 +12,23 @@ from typing import Literal
 CODES = 1024
 """Entries of the semantic codebook; the T2S vocabulary is one larger, by its end token."""
 
+# What is the same in every model, and which no file says.
+RELATIVE_WINDOW = 4
+"""Farthest offset that the attention of SoVITS's encoders tells apart."""
+MRTE_HEADS = 4
+STYLE_HEADS = 2
+STYLE_LAYERS = 2
+"""Gated convolutions of the reference encoder."""
+STYLE_KERNEL = 5
+FLOW_COUPLINGS = 4
+FLOW_LAYERS = 4
+"""Gated convolutions in each coupling of the flow."""
+FLOW_KERNEL = 5
+DECODER_END_KERNEL = 7
+"""Kernel of the waveform decoder's first and last convolution."""
+DECODER_DILATIONS = 3
+"""Dilated convolutions in each residual block of the waveform decoder."""
+
 Family = Literal["direct", "speaker", "flow matching"]
 """Which parts a SoVITS model has, beyond the common ones: nothing, the speaker-verification path,
 or the flow-matching transformer that makes mel frames instead of samples."""

@@ -4,7 +4,19 @@ In: a spec.  Out: a table of names and shapes, as upstream's state dicts have th
 not fused, without the training-only `enc_q`).  Knows nothing of files or values; pure, any thread.
 """
 
-from tts.spec import CODES, SovitsSpec, T2sSpec
+from tts.spec import (
+    CODES,
+    DECODER_DILATIONS,
+    DECODER_END_KERNEL,
+    FLOW_COUPLINGS,
+    FLOW_KERNEL,
+    FLOW_LAYERS,
+    RELATIVE_WINDOW,
+    STYLE_KERNEL,
+    STYLE_LAYERS,
+    SovitsSpec,
+    T2sSpec,
+)
 
 Shape = tuple[int, ...]
 Table = dict[str, Shape]
@@ -13,18 +25,6 @@ TRAINING_ONLY = ("enc_q.",)
 """Beginnings of names that official files have and synthesis does not use."""
 
 CODEBOOK = "quantizer.vq.layers.0._codebook."
-WINDOW = 4
-"""Farthest relative position that the encoders' attention tells apart."""
-MRTE_HEADS = 4
-STYLE_HEADS = 2
-FLOWS = 4
-FLOW_LAYERS = 4
-FLOW_KERNEL = 5
-STYLE_KERNEL = 5
-OUTER_KERNEL = 7
-"""Kernel of the waveform decoder's first and last convolution."""
-CONVOLUTIONS = 3
-"""Dilated convolutions in each residual block of the waveform decoder."""
 
 
 def t2s_table(spec: T2sSpec) -> Table:
@@ -107,7 +107,7 @@ def _encoder(name: str, spec: SovitsSpec, layers: int) -> Table:
     for layer in range(layers):
         attention, ffn = f"{name}.attn_layers.{layer}", f"{name}.ffn_layers.{layer}"
         for part in ("emb_rel_k", "emb_rel_v"):
-            table[f"{attention}.{part}"] = (1, 2 * WINDOW + 1, width // spec.heads)
+            table[f"{attention}.{part}"] = (1, 2 * RELATIVE_WINDOW + 1, width // spec.heads)
         for part in ("conv_q", "conv_k", "conv_v", "conv_o"):
             table |= _weight_and_bias(f"{attention}.{part}", (width, width, 1))
         table |= _weight_and_bias(f"{ffn}.conv_1", (spec.filters, width, spec.kernel))
@@ -125,7 +125,7 @@ def _reference_encoder(spec: SovitsSpec) -> Table:
         **_weight_and_bias("ref_enc.spectral.3.fc", (width, width)),
         **_weight_and_bias("ref_enc.fc.fc", (spec.gin, width)),
     }
-    for layer in range(2):
+    for layer in range(STYLE_LAYERS):
         shape = (2 * width, width, STYLE_KERNEL)
         table |= _weight_and_bias(f"ref_enc.temporal.{layer}.conv1.conv", shape)
     for part in ("w_qs", "w_ks", "w_vs", "fc"):
@@ -135,7 +135,7 @@ def _reference_encoder(spec: SovitsSpec) -> Table:
 
 def _flow(spec: SovitsSpec) -> Table:
     width, half, table = spec.hidden, spec.latent // 2, Table()
-    for flow in range(FLOWS):
+    for flow in range(FLOW_COUPLINGS):
         name = f"flow.flows.{2 * flow}"  # the odd ones only swap halves
         table |= _weight_and_bias(f"{name}.pre", (width, half, 1))
         table |= _weight_and_bias(f"{name}.post", (half, width, 1))
@@ -152,7 +152,7 @@ def _flow(spec: SovitsSpec) -> Table:
 def _decoder(spec: SovitsSpec) -> Table:
     width = spec.upsample_initial
     table = {
-        **_weight_and_bias("dec.conv_pre", (width, spec.latent, OUTER_KERNEL)),
+        **_weight_and_bias("dec.conv_pre", (width, spec.latent, DECODER_END_KERNEL)),
         **_weight_and_bias("dec.cond", (width, spec.gin, 1)),
     }
     for stage, kernel in enumerate(spec.upsample_kernels):
@@ -161,10 +161,10 @@ def _decoder(spec: SovitsSpec) -> Table:
         for block, block_kernel in enumerate(spec.resblock_kernels):
             name = f"dec.resblocks.{stage * len(spec.resblock_kernels) + block}"
             for part in ("convs1", "convs2"):
-                for layer in range(CONVOLUTIONS):
+                for layer in range(DECODER_DILATIONS):
                     shape = (width, width, block_kernel)
                     table |= _normed(f"{name}.{part}.{layer}", shape, width)
-    table["dec.conv_post.weight"] = (1, width, OUTER_KERNEL)
+    table["dec.conv_post.weight"] = (1, width, DECODER_END_KERNEL)
     return table
 
 

@@ -10,9 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tts.checkpoint.errors import CheckpointError
-from tts.checkpoint.layout import CONVOLUTIONS, MRTE_HEADS, STYLE_HEADS, Shape
+from tts.checkpoint.layout import Shape
 from tts.spec import (
     CODES,
+    DECODER_DILATIONS,
+    MRTE_HEADS,
+    STYLE_HEADS,
     VERSIONS,
     Family,
     SovitsSpec,
@@ -234,8 +237,8 @@ def _dilations(seen: Seen, blocks: int) -> tuple[tuple[int, ...], ...]:
     if not isinstance(rows, list | tuple) or len(rows) != blocks:
         raise CheckpointError(f"config {where} must be a list of {blocks} lists")
     dilations = tuple(_all_positive(row, where) for row in rows)
-    if any(len(row) != CONVOLUTIONS for row in dilations):
-        raise CheckpointError(f"config {where} must have {CONVOLUTIONS} numbers in each list")
+    if any(len(row) != DECODER_DILATIONS for row in dilations):
+        raise CheckpointError(f"config {where} must have {DECODER_DILATIONS} numbers in each list")
     return dilations
 
 

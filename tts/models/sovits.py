@@ -18,11 +18,11 @@ from torch.nn import functional as F
 
 from tts.models import weights
 from tts.modules.encoder import Encoder
-from tts.modules.flow import COUPLINGS, Flow
+from tts.modules.flow import Flow
 from tts.modules.hifigan import HifiGan
 from tts.modules.mrte import Mrte
 from tts.modules.style import StyleEncoder
-from tts.spec import CODES, SovitsSpec
+from tts.spec import CODES, FLOW_COUPLINGS, SovitsSpec
 
 FRAMES_PER_CODE = 2
 
@@ -35,7 +35,7 @@ _RENAMED = {
     "ref_enc.temporal.1.conv.": "ref_enc.temporal.1.conv1.conv.",
     "ref_enc.last.": "ref_enc.fc.fc.",
     # The files count a reversal of the channels between two couplings as a layer.
-    **{f"flow.couplings.{n}.": f"flow.flows.{2 * n}." for n in range(COUPLINGS)},
+    **{f"flow.couplings.{n}.": f"flow.flows.{2 * n}." for n in range(FLOW_COUPLINGS)},
 }
 # The posterior encoder and the codebook's statistics serve training alone.
 _UNUSED = r"enc_q\.|quantizer\.vq\.layers\.0\._codebook\.(inited|cluster_size|embed_avg)$"

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from tts.modules.attention import RelativeAttention
 from tts.modules.norm import ChannelNorm
-
-RELATIVE_WINDOW = 4
+from tts.spec import RELATIVE_WINDOW
 
 
 class FeedForward(nn.Module):

@@ -8,10 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tts.modules.wavenet import WaveNet
-
-COUPLINGS = 4
-WAVENET_LAYERS = 4
-KERNEL = 5
+from tts.spec import FLOW_COUPLINGS, FLOW_KERNEL, FLOW_LAYERS
 
 
 class Coupling(nn.Module):
@@ -20,7 +17,7 @@ class Coupling(nn.Module):
     def __init__(self, channels: int, hidden: int, gin: int) -> None:
         super().__init__()
         self.pre = nn.Conv1d(channels // 2, hidden, 1)
-        self.enc = WaveNet(hidden, KERNEL, WAVENET_LAYERS, gin)
+        self.enc = WaveNet(hidden, FLOW_KERNEL, FLOW_LAYERS, gin)
         self.post = nn.Conv1d(hidden, channels // 2, 1)
 
     def forward(self, x: Tensor, g: Tensor) -> Tensor:
@@ -35,12 +32,14 @@ class Flow(nn.Module):
 
     def __init__(self, channels: int, hidden: int, gin: int) -> None:
         super().__init__()
-        self.couplings = nn.ModuleList(Coupling(channels, hidden, gin) for _ in range(COUPLINGS))
+        self.couplings = nn.ModuleList(
+            Coupling(channels, hidden, gin) for _ in range(FLOW_COUPLINGS)
+        )
 
     @property
     def reach_frames(self) -> int:
         """Frames each side of a frame that its output depends on."""
-        return COUPLINGS * WAVENET_LAYERS * (KERNEL // 2)
+        return FLOW_COUPLINGS * FLOW_LAYERS * (FLOW_KERNEL // 2)
 
     def forward(self, z_p: Tensor, g: Tensor) -> Tensor:
         """z_p [B, C, F], g [B, G, 1] -> z [B, C, F]."""

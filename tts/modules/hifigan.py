@@ -9,9 +9,10 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tts.spec import DECODER_END_KERNEL
+
 SLOPE = 0.1
 LAST_SLOPE = 0.01
-END_KERNEL = 7
 
 
 class ResBlock(nn.Module):
@@ -51,7 +52,9 @@ class HifiGan(nn.Module):
     ) -> None:
         super().__init__()
         self.reach_frames = reach_frames(rates, kernels, resblock_kernels, resblock_dilations)
-        self.conv_pre = nn.Conv1d(latent, initial, END_KERNEL, padding=END_KERNEL // 2)
+        self.conv_pre = nn.Conv1d(
+            latent, initial, DECODER_END_KERNEL, padding=DECODER_END_KERNEL // 2
+        )
         self.cond = nn.Conv1d(gin, initial, 1)
         self.ups = nn.ModuleList()
         self.resblocks = nn.ModuleList()
@@ -66,7 +69,9 @@ class HifiGan(nn.Module):
                 ResBlock(channels, *block)
                 for block in zip(resblock_kernels, resblock_dilations, strict=True)
             )
-        self.conv_post = nn.Conv1d(channels, 1, END_KERNEL, padding=END_KERNEL // 2, bias=False)
+        self.conv_post = nn.Conv1d(
+            channels, 1, DECODER_END_KERNEL, padding=DECODER_END_KERNEL // 2, bias=False
+        )
 
     def forward(self, z: Tensor, g: Tensor) -> Tensor:
         """z [B, latent, F], g [B, G, 1] -> audio [B, N] within -1..1."""
@@ -95,10 +100,10 @@ def reach_frames(
         for kernel, dilations in zip(resblock_kernels, resblock_dilations, strict=True)
     )
     # From the samples of frame 0 back to the frames: first and last position at each stage.
-    first, last = -(END_KERNEL // 2), math.prod(rates) - 1 + END_KERNEL // 2
+    first, last = -(DECODER_END_KERNEL // 2), math.prod(rates) - 1 + DECODER_END_KERNEL // 2
     for rate, kernel in reversed(list(zip(rates, kernels, strict=True))):
         padding = (kernel - rate) // 2
         # Input i of a transposed convolution makes the outputs from i * rate - padding on.
         first = -((kernel - 1 - padding - (first - block_reach)) // rate)
         last = (last + block_reach + padding) // rate
-    return max(-first, last) + END_KERNEL // 2
+    return max(-first, last) + DECODER_END_KERNEL // 2

@@ -7,8 +7,7 @@ phones they speak and in whose voice.  Any thread.
 from torch import Tensor, nn
 
 from tts.modules.attention import CrossAttention
-
-HEADS = 4
+from tts.spec import MRTE_HEADS
 
 
 class Mrte(nn.Module):
@@ -16,7 +15,7 @@ class Mrte(nn.Module):
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        self.cross_attention = CrossAttention(hidden, HEADS)
+        self.cross_attention = CrossAttention(hidden, MRTE_HEADS)
         self.c_pre = nn.Conv1d(channels, hidden, 1)
         self.text_pre = nn.Conv1d(channels, hidden, 1)
         self.c_post = nn.Conv1d(hidden, channels, 1)

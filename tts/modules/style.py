@@ -7,9 +7,7 @@ Runs when a voice is compiled, never while it speaks.  Any thread.
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-HEADS = 2
-KERNEL = 5
-GATED_LAYERS = 2
+from tts.spec import STYLE_HEADS, STYLE_KERNEL, STYLE_LAYERS
 
 
 class GatedConv(nn.Module):
@@ -17,7 +15,7 @@ class GatedConv(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(channels, 2 * channels, KERNEL, padding=KERNEL // 2)
+        self.conv = nn.Conv1d(channels, 2 * channels, STYLE_KERNEL, padding=STYLE_KERNEL // 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Same shape as x."""
@@ -38,7 +36,7 @@ class StyleAttention(nn.Module):
         """Same shape as x."""
         # [B, H, F, D]
         q, k, v = (
-            project(x).unflatten(-1, (HEADS, -1)).transpose(1, 2)
+            project(x).unflatten(-1, (STYLE_HEADS, -1)).transpose(1, 2)
             for project in (self.w_qs, self.w_ks, self.w_vs)
         )
         # The model was trained with the width of all heads together, not of one, as temperature.
@@ -54,7 +52,7 @@ class StyleEncoder(nn.Module):
         super().__init__()
         self.first = nn.Linear(bins, hidden)
         self.second = nn.Linear(hidden, hidden)
-        self.temporal = nn.ModuleList(GatedConv(hidden) for _ in range(GATED_LAYERS))
+        self.temporal = nn.ModuleList(GatedConv(hidden) for _ in range(STYLE_LAYERS))
         self.slf_attn = StyleAttention(hidden)
         self.last = nn.Linear(hidden, gin)
 
