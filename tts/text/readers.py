@@ -9,6 +9,7 @@ should be.  Readers serve one caller at a time.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from tts import carriers
@@ -39,6 +40,32 @@ class FrontendFiles:
     """Folder of the dictionary naist-jdic.  Without: the one of pyopenjtalk-plus."""
     cache: Path | None = None
     """Folder for the compiled Japanese user dictionary.  Without: it is not used."""
+
+
+# What must be installed to read a language, and a text of several: English words stand in all.
+_ENGLISH = ("GPT_SoVITS", "g2p_en", "wordsegment")
+_MIXED = (*_ENGLISH, "budoux")
+_MANDARIN = (*_MIXED, "jieba", "pypinyin", "misaki")
+_PACKAGES = {
+    "en": _ENGLISH,
+    "zh": _MANDARIN,
+    "ja": (*_MIXED, "pyopenjtalk"),
+    "ko": (*_MIXED, "mecab"),
+    "yue": (*_MANDARIN, "ToJyutping"),
+}
+_DISTRIBUTIONS = {"pyopenjtalk": "pyopenjtalk-plus", "mecab": "python-mecab-ko"}
+
+
+def check_installed(language: str) -> None:
+    """Raise `ImportError` naming the extra when a language's packages are not there.
+
+    Nothing is loaded.
+    """
+    for package in _PACKAGES[language]:
+        if find_spec(package) is None:
+            raise carriers.missing(
+                _DISTRIBUTIONS.get(package, package), needed_for=f"text in {language!r}"
+            )
 
 
 @cache

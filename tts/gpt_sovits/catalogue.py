@@ -1,0 +1,130 @@
+"""The voices that can be spoken with on this machine, before any is loaded.
+
+In: the configuration.  Out: an entry for each compiled voice of the folder, with what callers are
+told of it and what loading it will take.  What cannot be used is left out, with a line in the log.
+Reads manifests, compiled states and the descriptions of weights; without torch.  Any thread.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from loguru import logger
+
+from tts import checkpoint
+from tts.checkpoint import CheckpointError
+from tts.config import GptSovitsConfig
+from tts.spec import SovitsSpec, T2sSpec, t2s_version
+from tts.text.readers import check_installed
+from tts.types import Voice
+from tts.voices import official
+from tts.voices.compiled import FILE_NAME, CompiledVoice, load_compiled, weights_path
+from tts.voices.errors import MissingPretrained, VoiceError
+from tts.voices.manifest import FILE_NAME as MANIFEST
+from tts.voices.manifest import MannerTable, load_manifest
+
+ENGINE = "gpt-sovits"
+
+S = TypeVar("S", T2sSpec, SovitsSpec)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The converted weights of one model."""
+
+    path: Path
+    sha256: str
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A voice that can be loaded."""
+
+    voice: Voice
+    compiled: CompiledVoice
+    manner: MannerTable
+    symbols: int
+    """Size of its phone table."""
+    t2s: Weights
+    sovits: Weights
+
+
+def voice_folders(voices_dir: Path) -> list[Path]:
+    """The folders that hold a manifest, by name; a folder's name is its voice's id."""
+    return sorted(path.parent for path in voices_dir.glob(f"*/{MANIFEST}"))
+
+
+def read_catalogue(config: GptSovitsConfig) -> dict[str, Entry]:
+    """The voices by id."""
+    offered = _offered_languages(config.pretrained_dir)
+    entries: dict[str, Entry] = {}
+    for folder in voice_folders(config.voices_dir):
+        try:
+            entries[folder.name] = _entry(folder, offered)
+        except (VoiceError, CheckpointError) as error:
+            logger.bind(voice=folder.name, reason=str(error)).warning("voice left out")
+    return entries
+
+
+def _entry(folder: Path, offered: frozenset[str]) -> Entry:
+    manifest = load_manifest(folder)
+    compiled = load_compiled(folder / FILE_NAME)
+    t2s, t2s_spec = _weights(folder.parent, compiled.t2s_sha256, T2sSpec)
+    sovits, sovits_spec = _weights(folder.parent, compiled.sovits_sha256, SovitsSpec)
+    version = t2s_version(t2s_spec.phones)
+    if version is None or version.symbols != sovits_spec.symbols:
+        raise VoiceError(
+            f"its T2S weights have {t2s_spec.phones} phones, its SoVITS weights "
+            f"{sovits_spec.symbols}: they are of different versions"
+        )
+    languages = tuple(language for language in compiled.languages if language in offered)
+    if not languages:
+        raise VoiceError(f"none of its languages can be read here: {', '.join(compiled.languages)}")
+    return Entry(
+        voice=Voice(
+            id=folder.name,
+            languages=languages,
+            sample_rate_hz=sovits_spec.sample_rate_hz,
+            engine=ENGINE,
+            description=manifest.description or manifest.name,
+            emotions=tuple(compiled.prompts),
+        ),
+        compiled=compiled,
+        manner=manifest.manner,
+        symbols=sovits_spec.symbols,
+        t2s=t2s,
+        sovits=sovits,
+    )
+
+
+def _weights(voices_dir: Path, sha256: str, kind: type[S]) -> tuple[Weights, S]:
+    path = weights_path(voices_dir, sha256)
+    about = checkpoint.describe(path)
+    if not isinstance(about.spec, kind):
+        raise VoiceError(f"{path.name} is a {about.kind} file, which is the wrong one")
+    return Weights(path, sha256, about.parameters), about.spec
+
+
+def _offered_languages(pretrained_dir: Path) -> frozenset[str]:
+    """Languages whose text can be read; each that cannot leaves a line."""
+    offered = set()
+    for language in ("en", "zh", "ja", "ko", "yue"):
+        try:
+            check_installed(language)
+            if language == "zh":
+                official.find(pretrained_dir, official.ROBERTA)
+        except (ImportError, MissingPretrained) as error:
+            logger.bind(language=language, reason=str(error)).warning("language left out")
+        else:
+            offered.add(language)
+    return frozenset(offered)
+
+
+def preloaded(config: GptSovitsConfig, entries: Mapping[str, Entry]) -> list[Entry]:
+    """The voices to load when the service starts; one that is not there leaves a line."""
+    missing = [voice_id for voice_id in config.preload if voice_id not in entries]
+    if missing:
+        logger.bind(voices=missing, there_are=list(entries)).warning("voices to preload not found")
+    return [entries[voice_id] for voice_id in config.preload if voice_id in entries]

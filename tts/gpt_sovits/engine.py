@@ -1,0 +1,59 @@
+"""The engine of cloned voices; see `tts.engine.types.Engine`.
+
+Built, asked and closed on its worker's thread; voices are loaded on another, and requests for one
+that is not in memory wait there without holding up the others.
+"""
+
+from collections.abc import Iterator
+
+import torch
+
+from tts.config import GptSovitsConfig
+from tts.engine.types import Step
+from tts.gpt_sovits.catalogue import ENGINE, preloaded, read_catalogue
+from tts.gpt_sovits.loading import Placement, VoiceLoader, wanted
+from tts.gpt_sovits.speaker import speak
+from tts.gpt_sovits.voice import LoadedVoice
+from tts.types import SynthesisRequest
+from tts.voices.cache import MB, VoiceCache
+
+
+class GptSovitsEngine:
+    """The voices of the configured folder, in memory as far as they are wanted."""
+
+    name = ENGINE
+
+    def __init__(self, config: GptSovitsConfig) -> None:
+        """Raises `EngineFailed` for a device that is not there."""
+        torch.set_num_threads(config.threads)
+        placement = Placement.of(config)
+        self._entries = read_catalogue(config)
+        self.voices = tuple(entry.voice for entry in self._entries.values())
+        self._cache: VoiceCache[LoadedVoice] = VoiceCache(
+            VoiceLoader(self._entries, config, placement), budget_bytes=config.budget_mb * MB
+        )
+        first = [one.voice for one in preloaded(config, self._entries)]
+        self._cache.preload([wanted(voice.id, voice.languages[0]) for voice in first])
+
+    def gain_db(self, voice_id: str) -> float:
+        """As measured when the voice was compiled."""
+        return self._entries[voice_id].compiled.gain_db
+
+    def ready(self) -> tuple[str, str] | None:
+        """The voice and language used last of those in memory."""
+        in_memory = self._cache.voices
+        if not in_memory:
+            return None
+        voice_id, _, language = in_memory[-1].rpartition("/")
+        return voice_id, language
+
+    def speak(self, request: SynthesisRequest) -> Iterator[Step]:
+        """The same request gives the same samples."""
+        with self._cache.lease(wanted(request.voice, request.language)) as lease:
+            if not lease.loading.done():
+                yield lease.loading
+            yield from speak(request, lease.voice)
+
+    def close(self) -> None:
+        """Waits for a load under way."""
+        self._cache.close()

@@ -1,0 +1,212 @@
+"""Brings voices into memory: weights, references, text frontends, the Chinese RoBERTa.
+
+In: the catalogue, the configuration, and which voice is wanted in which language.  Out: its parts
+for `tts.voices.cache`, and the voice made of them.  On the cache's thread: nothing here is stepped
+by anybody yet.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypedDict, cast
+
+import torch
+
+from tts import checkpoint
+from tts.checkpoint import CheckpointError
+from tts.config import GptSovitsConfig
+from tts.engine.sampling import Sampling
+from tts.engine.synthesis import Manner, Models, Reference
+from tts.errors import EngineFailed
+from tts.gpt_sovits.catalogue import Entry
+from tts.gpt_sovits.voice import LoadedVoice
+from tts.models.bert import UNUSED_LAYERS, Bert
+from tts.models.sovits import Sovits
+from tts.models.t2s import T2s
+from tts.models.text_features import LANGUAGE as CHINESE
+from tts.text.frontend import Frontend
+from tts.voices import official
+from tts.voices.cache import Part
+from tts.voices.compiled import CompiledVoice, Prompt
+from tts.voices.manifest import MannerTable
+from tts.voices.text_files import frontend_files
+
+# A first text for each frontend, which makes it load all that it will need.
+_FIRST_TEXT = {
+    "en": "Parleyvoice is ready.",
+    "zh": "好的，Parleyvoice。",
+    "ja": "はい、Parleyvoice。",
+    "ko": "네, Parleyvoice.",
+    "yue": "好嘅，Parleyvoice。",
+}
+
+References = Mapping[str, Reference]
+
+
+class Place(TypedDict):
+    """A placement as the models' arguments."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What the models run on and how precisely, decided once."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, config: GptSovitsConfig) -> "Placement":
+        """Raises `EngineFailed` for a GPU that is not there."""
+        gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        name = config.device
+        if name == "auto":
+            name = "cuda" if gpus else "cpu"
+        device = torch.device(name)
+        if device.type == "cuda" and (device.index or 0) >= gpus:
+            raise EngineFailed(
+                f"gpt_sovits.device = {config.device!r}: torch sees {gpus} GPUs; "
+                '"cpu" and "auto" are always allowed'
+            )
+        dtype = config.dtype
+        if dtype == "auto":
+            dtype = "float16" if device.type == "cuda" else "float32"
+        return cls(device, cast(torch.dtype, getattr(torch, dtype)))
+
+
+def wanted(voice_id: str, language: str) -> str:
+    """What the cache is asked for: a voice with all that one language takes."""
+    return f"{voice_id}/{language}"
+
+
+class VoiceLoader:
+    """See `tts.voices.cache.Loader`."""
+
+    def __init__(
+        self, entries: Mapping[str, Entry], config: GptSovitsConfig, placement: Placement
+    ) -> None:
+        self._entries = entries
+        self._placement = placement
+        self._place: Place = {"device": placement.device, "dtype": placement.dtype}
+        self._files = frontend_files(config)
+        self._roberta = config.pretrained_dir / official.ROBERTA
+
+    def parts(self, voice_id: str) -> Sequence[Part]:
+        """The models, the references, the frontend and, for Chinese, the RoBERTa."""
+        entry, language = self._asked(voice_id)
+        value_bytes = self._placement.dtype.itemsize
+        t2s, sovits, compiled = entry.t2s, entry.sovits, entry.compiled
+        parts = [
+            Part(t2s.sha256, t2s.parameters * value_bytes, partial(self._t2s, t2s.path)),
+            Part(
+                sovits.sha256, sovits.parameters * value_bytes, partial(self._sovits, sovits.path)
+            ),
+            Part(
+                f"references of {entry.voice.id}",
+                sum(_size_bytes(prompt) for prompt in compiled.prompts.values()),
+                partial(self._references, compiled),
+            ),
+            # Frontends stay for good, outside of the models' memory.
+            Part(
+                f"text in {language} for {entry.symbols} phones",
+                0,
+                partial(self._frontend, language, entry.symbols),
+            ),
+        ]
+        if language == CHINESE:
+            size_bytes = parameters_of(self._roberta) * value_bytes
+            parts.append(Part(official.ROBERTA, size_bytes, self._bert))
+        return parts
+
+    def assemble(self, voice_id: str, parts: Sequence[object]) -> LoadedVoice:
+        """The voice of those parts."""
+        entry, _ = self._asked(voice_id)
+        t2s, sovits, references, frontend, *bert = parts
+        return LoadedVoice(
+            models=Models(cast(T2s, t2s), cast(Sovits, sovits)),
+            references=cast(References, references),
+            manner=_manner(entry.manner),
+            frontend=cast(Frontend, frontend),
+            bert=cast(Bert, bert[0]) if bert else None,
+        )
+
+    def _asked(self, voice_id: str) -> tuple[Entry, str]:
+        name, _, language = voice_id.rpartition("/")
+        return self._entries[name], language
+
+    def _t2s(self, path: Path) -> T2s:
+        with _explained(path.name):
+            read = checkpoint.read_t2s(path)
+            return T2s.load(read.spec, read.tensors, **self._place)
+
+    def _sovits(self, path: Path) -> Sovits:
+        with _explained(path.name):
+            read = checkpoint.read_sovits(path)
+            return Sovits.load(read.spec, read.tensors, **self._place)
+
+    def _bert(self) -> Bert:
+        with _explained(official.ROBERTA):
+            return Bert(self._roberta, **self._place)
+
+    def _frontend(self, language: str, symbols: int) -> Frontend:
+        with _explained(f"text in {language!r}"):
+            frontend = Frontend(symbols, self._files)
+            frontend.speak(_FIRST_TEXT[language], language)
+            return frontend
+
+    def _references(self, compiled: CompiledVoice) -> References:
+        with _explained("references"):
+            return {
+                emotion: _reference(prompt, self._placement)
+                for emotion, prompt in compiled.prompts.items()
+            }
+
+
+def parameters_of(folder: Path) -> int:
+    """About how many numbers a BERT folder's model keeps in memory.
+
+    Raises `EngineFailed` for a folder that does not say.
+    """
+    with _explained(folder.name):
+        sizes = json.loads((folder / official.CONFIG).read_text(encoding="utf-8"))
+        hidden, ffn = int(sizes["hidden_size"]), int(sizes["intermediate_size"])
+        embedded = int(sizes["vocab_size"]) + int(sizes["max_position_embeddings"])
+        layers = int(sizes["num_hidden_layers"]) - UNUSED_LAYERS
+        return hidden * (embedded + layers * (4 * hidden + 2 * ffn))
+
+
+def _reference(prompt: Prompt, placement: Placement) -> Reference:
+    codes, phones, features, ge = (
+        torch.from_numpy(array)[None].to(placement.device)
+        for array in (prompt.codes, prompt.phones, prompt.features, prompt.ge)
+    )
+    return Reference(codes, phones, features, ge.to(placement.dtype)[..., None])
+
+
+def _size_bytes(prompt: Prompt) -> int:
+    arrays = (prompt.codes, prompt.phones, prompt.features, prompt.ge)
+    return sum(array.nbytes for array in arrays)
+
+
+def _manner(table: MannerTable) -> Manner:
+    sampling = Sampling(
+        top_k=table.top_k,
+        top_p=table.top_p,
+        temperature=table.temperature,
+        repetition_penalty=table.repetition_penalty,
+    )
+    return Manner(sampling, speed=table.speed, noise_scale=table.noise_scale, seed=table.seed)
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Say what could not be loaded, in an error that callers know."""
+    try:
+        yield
+    except (CheckpointError, ImportError, OSError, ValueError, KeyError, RuntimeError) as error:
+        raise EngineFailed(f"{what} cannot be loaded: {error}") from error

@@ -1,0 +1,47 @@
+"""A voice in memory: text in, what the models take of it out.
+
+Its parts may be other voices' too.  On the engine's thread, which owns the device.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tts.engine.synthesis import Manner, Models, Reference
+from tts.models.bert import Bert
+from tts.models.text_features import text_features
+from tts.text.cutting import ended
+from tts.text.frontend import Frontend
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedVoice:
+    """All that is needed to speak in one voice."""
+
+    models: Models
+    references: Mapping[str, Reference]
+    """By emotion; the first is the default."""
+    manner: Manner
+    """How it speaks unless a request says otherwise."""
+    frontend: Frontend
+    bert: Bert | None
+    """None where no Chinese is spoken."""
+
+    def reference(self, emotion: str) -> Reference:
+        """The reference of an emotion; of the first, if it is empty."""
+        return self.references[emotion or next(iter(self.references))]
+
+    @torch.inference_mode()
+    def read(self, text: str, language: str) -> tuple[Tensor, Tensor]:
+        """A clause -> its phones [1, T] and their text features [1, bert, T]."""
+        spoken = self.frontend.speak(ended(text, language=language), language)
+        device = self.models.t2s.device
+        features = text_features(
+            spoken,
+            self.bert.features if self.bert else None,
+            width=self.models.t2s.spec.bert,
+            device=device,
+        )
+        return torch.tensor([self.frontend.ids(spoken)], device=device), features[None]
