@@ -33,17 +33,24 @@ def cut(text: str, *, language: str, method: str = "cut5") -> list[str]:
     text = text.strip("\n")
     if not text:
         return []
-    stop = "." if language == "en" else "。"
     if text[0] not in _END_MARKS and len(_first_clause(text)) < _SHORT_START:
-        text = stop + text
+        text = _stop(language) + text
     pieces = [piece for piece in re.split(r"\n+", METHODS[method](text)) if piece not in ("", " ")]
     found: list[str] = []
     for piece in _merged(pieces):
         if not re.sub(r"\W+", "", piece):
             continue
-        ended = piece if piece[-1] in _END_MARKS else piece + stop
-        found += _shortened(ended)
+        found += _shortened(ended(piece, language=language))
     return found
+
+
+def ended(text: str, *, language: str) -> str:
+    """A text, not empty, with a mark at its end; references are to have one too."""
+    return text if text[-1] in _END_MARKS else text + _stop(language)
+
+
+def _stop(language: str) -> str:
+    return "." if language == "en" else "。"
 
 
 def _first_clause(text: str) -> str:

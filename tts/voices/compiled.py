@@ -29,6 +29,9 @@ except ImportError as missing:
 FILE_NAME = "compiled.safetensors"
 """What the state is called in its voice's folder."""
 
+WEIGHTS_FOLDER = ".weights"
+"""Where the folder of voices keeps the converted weights of all of them."""
+
 MAX_FILE_BYTES = 64 << 20
 """Largest file that is read; a reference of 10 s and 200 Chinese phones takes less than 1 MB."""
 
@@ -76,7 +79,7 @@ class CompiledVoice:
     gain_db: float
     """Brings the voice to its target loudness; measured when it was compiled."""
     t2s_sha256: str
-    """Names the converted weights: `<voices_dir>/.weights/<sha256>.safetensors`."""
+    """Of the converted weights; see `weights_path`."""
     sovits_sha256: str
     sources: Mapping[str, Source]
     """What it was compiled of, by names that people know: "neutral.wav", "[[reference]] happy"."""
@@ -86,6 +89,11 @@ class CompiledVoice:
         """One digest of all sources: equal for two compilations of the same."""
         digests = {name: one.sha256 for name, one in self.sources.items()}
         return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+
+
+def weights_path(voices_dir: Path, sha256: str) -> Path:
+    """Where the converted weights with this digest lie; voices that share weights share it."""
+    return voices_dir / WEIGHTS_FOLDER / f"{sha256}.safetensors"
 
 
 def save_compiled(voice: CompiledVoice, path: Path) -> None:

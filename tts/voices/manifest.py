@@ -42,6 +42,12 @@ def _weights(name: str) -> str:
     return name
 
 
+def _with_words(text: str) -> str:
+    if not any(char.isalnum() for char in text):
+        raise ValueError("a text with at least one word is allowed")
+    return text
+
+
 InsidePath = Annotated[str, Field(min_length=1), AfterValidator(_inside)]
 WeightsName = Annotated[str, Field(min_length=1), AfterValidator(_weights)]
 
@@ -64,7 +70,7 @@ class ReferenceTable(Table):
     """Name that a request chooses it by: letters, digits, "-" and "_"."""
     audio: InsidePath
     """Path of the clip in the voice's folder: 3 to 10 s of this speaker alone."""
-    text: Annotated[Words, Field(max_length=MAX_TEXT_CHARS)]
+    text: Annotated[Words, Field(max_length=MAX_TEXT_CHARS), AfterValidator(_with_words)]
     """What is said in the clip, word for word."""
     language: Language
     """The language of the text."""

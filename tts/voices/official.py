@@ -67,6 +67,14 @@ def files(versions: Sequence[str], *, chinese: bool) -> tuple[str, ...]:
     return tuple(dict.fromkeys(paths))
 
 
+def official_weights(name: str) -> OfficialWeights | None:
+    """The files that a name in a manifest stands for; None when it is a path.
+
+    Raises `KeyError` for a version that has none.
+    """
+    return WEIGHTS[name.removeprefix(PREFIX)] if name.startswith(PREFIX) else None
+
+
 def find(pretrained_dir: Path, name: str) -> Path:
     """The path of an official file or folder, once all that is needed of it is there.
 

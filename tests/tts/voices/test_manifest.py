@@ -79,6 +79,7 @@ def test_every_table_is_read() -> None:
         (SHORT.replace("neutral.wav", "../x.wav"), ["audio = '../x.wav'", "inside the voice"]),
         (SHORT.replace("neutral.wav", "/x.wav"), ["audio = '/x.wav'", "inside the voice"]),
         (SHORT.replace("Good morning.", "a" * 501), ["aaa...", "at most 500 characters"]),
+        (SHORT.replace("Good morning.", "?!"), ["text = '?!'", "at least one word"]),
         (SHORT.replace('"neutral"', '"very happy"'), ["emotion = 'very happy'"]),
         (SHORT + "[manner]\ntopk = 3\nspeed = 9\n", ["did you mean 'top_k'", "speed = 9"]),
         (SHORT + "[manner]\ntemperature = nan\n", ["manner.temperature = nan"]),
