@@ -16,9 +16,10 @@ from pathlib import Path
 
 from loguru import logger
 
-from tts import light, say
+from tts import say
 from tts.checkpoint import CheckpointError
 from tts.config import ConfigError, ServiceConfig, load, parse_json
+from tts.engines import builders
 from tts.errors import TtsError
 from tts.servers.grpc import GrpcDoor
 from tts.service import SynthesisService
@@ -93,7 +94,7 @@ async def serve(config: ServiceConfig, address: str, *, parent: int | None) -> N
     Raises `OSError` for an address it cannot have and `EngineFailed` when no voice works.
     """
     stop = asyncio.Event()
-    service = SynthesisService(config, light.builders(config))
+    service = SynthesisService(config, builders(config))
     door = GrpcDoor(service, config.health)
     with _stopping_on_signals(stop):
         guard = None

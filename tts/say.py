@@ -17,7 +17,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from tts import light
+from tts import engines
 from tts.audio.chain import BYTES_PER_SAMPLE
 from tts.audio.sinks import Sink, WavFile, player
 from tts.config import ServiceConfig
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace, config: ServiceConfig) -> int:
 
     sink = WavFile(args.out) if args.out is not None else player()
     try:
-        asyncio.run(say(args.voice, request, sink, config, light.builders(config), terminal))
+        asyncio.run(say(args.voice, request, sink, config, engines.builders(config), terminal))
     except KeyboardInterrupt:
         terminal.say("stopped")
         return 130

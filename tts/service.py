@@ -21,7 +21,7 @@ from tts.limits import Gate, check
 from tts.text.clean import clean_text
 from tts.types import SpeechChunk, SynthesisRequest, Voice
 
-_PROBE_TEXT = {"en": "Ready.", "zh": "好。", "ja": "はい。"}
+_PROBE_TEXT = {"en": "Ready.", "zh": "好。", "ja": "はい。", "ko": "네.", "yue": "好。"}
 
 
 class SynthesisService:
@@ -140,7 +140,8 @@ class SynthesisService:
     async def probe(self, idle_s: float = 0.0) -> None:
         """Let every engine that gave no audio for `idle_s` speak a short text.
 
-        Raises a `TtsError` when one cannot.  Cancelling loses nothing.
+        An engine is never made to load a voice for this.  Raises a `TtsError` when one cannot
+        speak.  Cancelling loses nothing.
         """
         for worker in self._engines():
             if self._idle_s(worker) >= idle_s:
@@ -151,13 +152,16 @@ class SynthesisService:
         return max(self._idle_s(worker) for worker in self._engines())
 
     async def _probe(self, worker: EngineWorker) -> None:
-        voice = next(v for v in self._voices.values() if self._worker_of[v.id] is worker)
-        language = voice.languages[0]
+        """Let an engine speak to nobody; one with nothing in memory has nothing to prove."""
+        ready = worker.ready()
+        if ready is None:
+            return
+        voice_id, language = ready
         text = _PROBE_TEXT.get(language, _PROBE_TEXT["en"])
         try:
             async with (
                 asyncio.timeout(self._config.health.probe_timeout_s),
-                aclosing(self._speak(SynthesisRequest(text, voice.id, language))) as chunks,
+                aclosing(self._speak(SynthesisRequest(text, voice_id, language))) as chunks,
             ):
                 async for _ in chunks:
                     pass

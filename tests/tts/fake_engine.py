@@ -51,8 +51,15 @@ class FakeEngine:
     """Texts whose iterators were closed before their end."""
     threads: set[str] = field(default_factory=set)
     closed: bool = False
+    cold: bool = False
+    """Whether no voice is ready."""
     name: str = "fake"
     voices: tuple[Voice, ...] = VOICES
+
+    def ready(self) -> tuple[str, str] | None:
+        if self.cold or not self.voices:
+            return None
+        return self.voices[0].id, self.voices[0].languages[0]
 
     def gain_db(self, voice_id: str) -> float:
         return 0.0

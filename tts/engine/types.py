@@ -47,6 +47,10 @@ class Engine(Protocol):
     def gain_db(self, voice_id: str) -> float:
         """Gain that brings this voice to the service's common loudness."""
 
+    def ready(self) -> tuple[str, str] | None:
+        """A voice and one of its languages that it can speak at once, with nothing to load first;
+        None while there is none.  Asked from any thread."""
+
     def speak(self, request: SynthesisRequest) -> Iterator[Step]:
         """Yield the request's audio piece by piece; the work happens between the steps.
 

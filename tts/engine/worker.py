@@ -29,6 +29,7 @@ class EngineWorker:
         self._name = name
         self._build = build
         self._ahead_s = ahead_s
+        self._engine: Engine | None = None
         self._voices: dict[str, Voice] = {}
         self._gains_db: dict[str, float] = {}
         # Requests under way, guarded by the condition: those without audio in order of arrival,
@@ -54,6 +55,10 @@ class EngineWorker:
         """The engine's gain for one of its voices."""
         return self._gains_db[voice_id]
 
+    def ready(self) -> tuple[str, str] | None:
+        """A voice and a language that can be spoken with nothing to load first, if any."""
+        return self._engine.ready() if self._engine is not None else None
+
     async def start(self) -> None:
         """Build the engine on its thread.  Raises whatever building it raises.
 
@@ -65,7 +70,7 @@ class EngineWorker:
             target=self._run, args=(loop, built), name=f"tts-{self._name}", daemon=True
         )
         self._thread.start()
-        engine = await built
+        engine = self._engine = await built
         self._voices = {voice.id: voice for voice in engine.voices}
         self._gains_db = {voice.id: engine.gain_db(voice.id) for voice in engine.voices}
 

@@ -49,6 +49,10 @@ class HibariEngine:
         """The one voice's gain."""
         return GAIN_DB
 
+    def ready(self) -> tuple[str, str]:
+        """The one voice."""
+        return VOICE.id, VOICE.languages[0]
+
     def speak(self, request: SynthesisRequest) -> Iterator[Piece]:
         """The same request gives the same samples."""
         rng = np.random.default_rng(_NOISE_SEED)

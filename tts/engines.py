@@ -1,0 +1,58 @@
+"""The engines that a configuration asks for, to be built later.
+
+In: the configuration.  Out: a builder for each engine, in order of preference.  An engine's package
+is imported when it is built, on its own thread, and not before.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from tts.carriers import missing
+from tts.config import EngineName, ServiceConfig
+from tts.engine.types import Engine
+from tts.voices.manifest import FILE_NAME
+
+
+def builders(config: ServiceConfig) -> dict[str, Callable[[], Engine]]:
+    """How to build each configured engine, once and on its own thread.
+
+    A builder raises `ImportError` naming the extra when the engine's package is missing.  Cloned
+    voices have no engine while there is none of them.
+    """
+    return {
+        name: partial(_BUILD[name], config)
+        for name in config.engines
+        if name != "gpt-sovits" or _has_voices(config)
+    }
+
+
+def _has_voices(config: ServiceConfig) -> bool:
+    return any(config.gpt_sovits.voices_dir.glob(f"*/{FILE_NAME}"))
+
+
+def _hibari(config: ServiceConfig) -> Engine:
+    from tts.light.hibari import HibariEngine
+
+    # So small a model gains nothing from a second thread.
+    return HibariEngine(threads=1)
+
+
+def _kokoro(config: ServiceConfig) -> Engine:
+    from tts.light.kokoro import KokoroEngine
+
+    return KokoroEngine(threads=config.threads)
+
+
+def _gpt_sovits(config: ServiceConfig) -> Engine:
+    try:
+        from tts.gpt_sovits.engine import GptSovitsEngine
+    except ModuleNotFoundError as error:
+        raise missing(error.name or "torch", needed_for="GPT-SoVITS voices") from error
+    return GptSovitsEngine(config.gpt_sovits)
+
+
+_BUILD: dict[EngineName, Callable[[ServiceConfig], Engine]] = {
+    "hibari": _hibari,
+    "kokoro": _kokoro,
+    "gpt-sovits": _gpt_sovits,
+}
