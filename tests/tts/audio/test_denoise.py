@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tts.properties import quick
+from tests.tts.laws import law
 from tts.audio import denoise as module
 from tts.audio.denoise import denoise
 from tts.audio.resample import soxr
@@ -23,8 +23,8 @@ def ratio_db(speech: np.ndarray, heard: np.ndarray) -> float:
     return float(10 * np.log10((speech**2).mean() / (rest**2).mean()))
 
 
-@quick
-@given(st.integers(0, 5000), st.sampled_from([8000, 16000, 22050, 24000, 44100, 48000]))
+@law
+@given(st.integers(0, 3000), st.sampled_from([8000, 16000, 22050, 24000, 44100, 48000]))
 def test_a_clip_keeps_its_length(count: int, rate_hz: int) -> None:
     assert denoise(noise(count), rate_hz).shape == (count,)
 

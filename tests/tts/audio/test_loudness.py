@@ -24,6 +24,7 @@ def sine(*parts: tuple[float, float], hz: float = 1000, rate_hz: int = RATE_HZ) 
     return (level * np.sin(2 * np.pi * hz * at)).astype(np.float32)
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize(
     ("case", "parts", "lufs"),
     [

@@ -113,7 +113,8 @@ def test_six_seconds_of_the_same_few_tokens_are_a_loop() -> None:
 def test_a_pause_and_a_phrase_said_again_are_no_loop() -> None:
     paused = ScriptedModel(lambda step: 7 if 50 <= step < 130 else counting(step))
     again = ScriptedModel(lambda step: step % 13)
-    assert run(paused)[1] == run(again)[1] == End.LENGTH
+    limits = Limits(early_stop=400)
+    assert run(paused, limits=limits)[1] == run(again, limits=limits)[1] == End.LENGTH
 
 
 def test_overflow_ends_a_run_with_nothing_instead_of_the_prompt() -> None:

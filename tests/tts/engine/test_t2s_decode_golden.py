@@ -12,6 +12,8 @@ from tts.engine.sampling import Noise, Sampling
 from tts.engine.t2s_decode import End, Limits, decode
 from tts.models.t2s import T2s
 
+pytestmark = pytest.mark.golden
+
 GREEDY = Sampling(top_k=1, repetition_penalty=1.0)
 
 

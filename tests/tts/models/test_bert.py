@@ -8,6 +8,8 @@ from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, BertTokeniz
 
 from tts.models.bert import Bert
 
+pytestmark = pytest.mark.golden
+
 CPU = torch.device("cpu")
 CHARACTERS = "今天气很好我们去公园吧，。！？"
 TEXT = "今天天气很好，我们去公园吧！"
@@ -82,5 +84,5 @@ def test_a_text_longer_than_the_model_is_refused(bert: Bert) -> None:
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="not a BERT folder"):
+    with pytest.raises(FileNotFoundError, match="not a BertModel folder"):
         Bert(tmp_path, dtype=torch.float32, device=CPU)

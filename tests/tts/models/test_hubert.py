@@ -8,6 +8,8 @@ from transformers import HubertConfig, HubertModel
 
 from tts.models.hubert import Hubert
 
+pytestmark = pytest.mark.golden
+
 CPU = torch.device("cpu")
 
 
@@ -49,5 +51,5 @@ def test_features_have_the_asked_precision(folder: Path) -> None:
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="not a HuBERT folder"):
+    with pytest.raises(FileNotFoundError, match="not a HubertModel folder"):
         Hubert(tmp_path, dtype=torch.float32, device=CPU)

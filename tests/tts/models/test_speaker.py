@@ -12,6 +12,8 @@ from tts.audio.fbank import fbank
 from tts.checkpoint.errors import CheckpointError
 from tts.models.speaker import SpeakerEncoder, SpeakerSpec
 
+pytestmark = pytest.mark.golden
+
 # ERes2NetV2 as upstream builds it, with the classifier that the embedding does without.
 UPSTREAM_PARAMETERS = 53_513_632
 CLASSIFIER = 192 * 40960 + 192

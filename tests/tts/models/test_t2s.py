@@ -1,9 +1,15 @@
 """Laws of the autoregressive model, with tiny random weights."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
+from tests.tts.laws import Split, holds, law, splits
 from tests.tts.models.t2s_vectors import CPU, GOLDEN, small_model
 from tts.checkpoint import CheckpointError, read_t2s
 from tts.models.t2s import T2s, T2sInput, T2sState
@@ -48,21 +54,49 @@ def alone(model: T2s, inputs: T2sInput, tokens: Tensor) -> list[Tensor]:
     return [logits, *steps(model, state, tokens)]
 
 
+def soil(state: T2sState, value: float) -> None:
+    """Fill every unused slot."""
+    unused = torch.arange(state.cache.capacity) >= state.cache.lengths[:, None]
+    state.cache.slots.masked_fill_(unused[:, None, None, :, None], value)
+
+
 TOKENS = torch.tensor([[5, 63, 5, 0, 17], [1, 2, 3, 4, 5], [60, 61, 62, 63, 0]])
 RAGGED = [(7, 9), (12, 0), (3, 4)]
 
 
-@pytest.mark.parametrize("split", range(8))
-def test_tokens_read_one_by_one_equal_tokens_read_at_once(model: T2s, split: int) -> None:
-    whole = utterance(6, 7)
-    codes = whole.codes[0]
+@law
+@given(st.data(), st.integers(1, 9), st.integers(1, 12), st.sampled_from(["", "nan", "1e4"]))
+def test_tokens_read_in_pieces_equal_tokens_read_at_once(
+    model: T2s, data: st.DataObject, phones: int, codes: int, dirt: str
+) -> None:
+    """The law: the first piece at once, the rest token by token, the window growing by pieces.
 
-    def upto(count: int) -> T2sInput:
-        return T2sInput.of(whole.phones[0], whole.bert[0], codes[:count])
+    Unused slots hold what is named, and other utterances stand in the rows before and after.
+    """
+    whole = utterance(phones, codes)
+    split = data.draw(splits(codes, shortest=1))
+    sizes = st.tuples(st.integers(1, 9), st.integers(0, 12))
+    before, after = data.draw(st.lists(sizes, max_size=1)), data.draw(st.lists(sizes, max_size=1))
+    longest = max(sum(size) for size in [(phones, split[0][1]), *before, *after])
 
-    found = alone(model, upto(split), codes[None, split:])
-    wanted = [begun(model, upto(count))[0] for count in range(split, 8)]
-    torch.testing.assert_close(torch.cat(found), torch.cat(wanted), **CLOSE)
+    def speak(pieces: Split) -> np.ndarray:
+        known = replace(
+            whole,
+            codes=whole.codes[:, : pieces[0][1]],
+            code_lengths=torch.tensor([pieces[0][1]]),
+        )
+        around = [[utterance(*size) for size in sizes] for sizes in (before, after)]
+        inputs = T2sInput.stack([*around[0], known, *around[1]])
+        logits, state = begun(model, inputs, poisoned=dirt == "nan")
+        if dirt == "1e4":
+            soil(state, 1e4)
+        for start, end in pieces[1:]:
+            for token in whole.codes[0, start:end]:
+                window = longest + end - pieces[0][1]
+                logits = model.step(token.expand(len(inputs.phones)), state, window)
+        return logits[len(before)].numpy()
+
+    holds(speak, split, within=1e-5)
 
 
 def test_a_row_does_not_depend_on_its_neighbours(model: T2s) -> None:
@@ -95,26 +129,6 @@ def test_the_poison_reaches_every_unused_slot_and_no_other(model: T2s) -> None:
     bad = state.cache.slots.isnan().movedim(4, 2).flatten(3)  # [L, B, S, ...]
     unused = (torch.arange(CAPACITY) >= state.cache.lengths[:, None])[None, :, :, None]
     assert torch.equal(bad, unused.expand_as(bad))
-
-
-def test_garbage_in_unused_slots_of_the_window_is_masked(model: T2s) -> None:
-    inputs = T2sInput.stack([utterance(*size) for size in RAGGED])
-    clean, soiled = begun(model, inputs)[1], begun(model, inputs)[1]
-    for state in (clean, soiled):
-        state.cache.open(CAPACITY)
-    unused = torch.arange(CAPACITY) >= soiled.cache.lengths[:, None]
-    soiled.cache.slots.masked_fill_(unused[:, None, None, :, None], 1e3)
-    for a, b in zip(steps(model, clean, TOKENS), steps(model, soiled, TOKENS), strict=True):
-        assert torch.equal(a, b)
-
-
-def test_the_window_changes_nothing(model: T2s) -> None:
-    inputs = utterance(7, 9)
-    whole = alone(model, inputs, TOKENS[:1])[1:]
-    _, state = begun(model, inputs)
-    for number, token in enumerate(TOKENS[0]):
-        found = model.step(token[None], state, window=16 + number + 1)
-        torch.testing.assert_close(found, whole[number], **CLOSE)
 
 
 def test_a_row_is_given_to_another_utterance_while_its_neighbour_goes_on(model: T2s) -> None:

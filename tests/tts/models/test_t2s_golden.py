@@ -8,6 +8,8 @@ from torch import Tensor
 
 from tests.tts.models.t2s_vectors import SMALL, forced, full_model, known, small_model, vectors
 
+pytestmark = pytest.mark.golden
+
 # Of the largest logit.  The end token's column of the small models was made to win at chosen
 # steps; its norm is large and lifts the rounding.
 TOLERANCE, EOS_TOLERANCE = 1e-5, 1e-4
