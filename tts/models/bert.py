@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 try:
     from transformers import AutoTokenizer, BertConfig, BertModel
+
+    from tts.models.local import load
 except ImportError as missing:
     raise ImportError(
         "Chinese RoBERTa needs the package transformers: pip install 'parley-voice[gpt-sovits]'"
@@ -26,15 +28,12 @@ class Bert:
     """A BERT model of a local folder (config.json, tokenizer and weights)."""
 
     def __init__(self, folder: Path, *, dtype: torch.dtype, device: torch.device) -> None:
-        """Load it; raises `FileNotFoundError` when the folder has no config.json."""
-        if not (folder / "config.json").is_file():
-            raise FileNotFoundError(f"{folder} is not a BERT folder: it has no config.json")
+        """Load it; raises what `tts.models.local.load` raises."""
         config = BertConfig.from_pretrained(folder, local_files_only=True)
         config.num_hidden_layers -= UNUSED_LAYERS
-        model: nn.Module = BertModel.from_pretrained(
-            folder, config=config, add_pooling_layer=False, local_files_only=True
+        self._model = load(
+            BertModel, folder, config=config, dtype=dtype, device=device, add_pooling_layer=False
         )
-        self._model = model.to(device=device, dtype=dtype).requires_grad_(False).eval()
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self._device = device
         # Two positions are taken by the marks of beginning and end.

@@ -8,10 +8,12 @@ is downloaded.  Runs when a voice is compiled, never while it speaks; one thread
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 try:
     from transformers import HubertModel
+
+    from tts.models.local import load
 except ImportError as missing:
     raise ImportError(
         "HuBERT needs the package transformers: pip install 'parley-voice[gpt-sovits]'"
@@ -22,11 +24,8 @@ class Hubert:
     """A HuBERT model of a local folder (config.json and weights)."""
 
     def __init__(self, folder: Path, *, dtype: torch.dtype, device: torch.device) -> None:
-        """Load it; raises `FileNotFoundError` when the folder has no config.json."""
-        if not (folder / "config.json").is_file():
-            raise FileNotFoundError(f"{folder} is not a HuBERT folder: it has no config.json")
-        model: nn.Module = HubertModel.from_pretrained(folder, local_files_only=True)
-        self._model = model.to(device=device, dtype=dtype).requires_grad_(False).eval()
+        """Load it; raises what `tts.models.local.load` raises."""
+        self._model = load(HubertModel, folder, dtype=dtype, device=device)
         self._dtype, self._device = dtype, device
 
     def features(self, samples: Tensor) -> Tensor:
