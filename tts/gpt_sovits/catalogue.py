@@ -5,14 +5,17 @@ told of it and what loading it will take.  What cannot be used is left out, with
 Reads manifests, compiled states and the descriptions of weights; without torch.  Any thread.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
 from loguru import logger
 
 from tts import checkpoint
+from tts.carriers import missing
 from tts.checkpoint import CheckpointError
 from tts.config import GptSovitsConfig
 from tts.spec import SovitsSpec, T2sSpec, t2s_version
@@ -58,17 +61,18 @@ def voice_folders(voices_dir: Path) -> list[Path]:
 
 def read_catalogue(config: GptSovitsConfig) -> dict[str, Entry]:
     """The voices by id."""
-    offered = _offered_languages(config.pretrained_dir)
+    # Asked once for each language that a voice speaks.
+    readable = cache(partial(_readable, pretrained_dir=config.pretrained_dir))
     entries: dict[str, Entry] = {}
     for folder in voice_folders(config.voices_dir):
         try:
-            entries[folder.name] = _entry(folder, offered)
+            entries[folder.name] = _entry(folder, readable)
         except (VoiceError, CheckpointError) as error:
             logger.bind(voice=folder.name, reason=str(error)).warning("voice left out")
     return entries
 
 
-def _entry(folder: Path, offered: frozenset[str]) -> Entry:
+def _entry(folder: Path, readable: Callable[[str], bool]) -> Entry:
     manifest = load_manifest(folder)
     compiled = load_compiled(folder / FILE_NAME)
     t2s, t2s_spec = _weights(folder.parent, compiled.t2s_sha256, T2sSpec)
@@ -79,7 +83,7 @@ def _entry(folder: Path, offered: frozenset[str]) -> Entry:
             f"its T2S weights have {t2s_spec.phones} phones, its SoVITS weights "
             f"{sovits_spec.symbols}: they are of different versions"
         )
-    languages = tuple(language for language in compiled.languages if language in offered)
+    languages = tuple(filter(readable, compiled.languages))
     if not languages:
         raise VoiceError(f"none of its languages can be read here: {', '.join(compiled.languages)}")
     return Entry(
@@ -107,19 +111,18 @@ def _weights(voices_dir: Path, sha256: str, kind: type[S]) -> tuple[Weights, S]:
     return Weights(path, sha256, about.parameters), about.spec
 
 
-def _offered_languages(pretrained_dir: Path) -> frozenset[str]:
-    """Languages whose text can be read; each that cannot leaves a line."""
-    offered = set()
-    for language in ("en", "zh", "ja", "ko", "yue"):
-        try:
-            check_installed(language)
-            if language == "zh":
-                official.find(pretrained_dir, official.ROBERTA)
-        except (ImportError, MissingPretrained) as error:
-            logger.bind(language=language, reason=str(error)).warning("language left out")
-        else:
-            offered.add(language)
-    return frozenset(offered)
+def _readable(language: str, *, pretrained_dir: Path) -> bool:
+    """Whether text in a language can be read here; one that cannot leaves a line."""
+    try:
+        check_installed(language)
+        if language == "zh":
+            if find_spec("transformers") is None:
+                raise missing("transformers", needed_for="Chinese in cloned voices")
+            official.find(pretrained_dir, official.ROBERTA)
+    except (ImportError, MissingPretrained) as error:
+        logger.bind(language=language, reason=str(error)).warning("language left out")
+        return False
+    return True
 
 
 def preloaded(config: GptSovitsConfig, entries: Mapping[str, Entry]) -> list[Entry]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import torch
 
@@ -23,7 +23,6 @@ from tts.engine.synthesis import Manner, Models, Reference
 from tts.errors import EngineFailed
 from tts.gpt_sovits.catalogue import Entry
 from tts.gpt_sovits.voice import LoadedVoice
-from tts.models.bert import UNUSED_LAYERS, Bert
 from tts.models.sovits import Sovits
 from tts.models.t2s import T2s
 from tts.models.text_features import LANGUAGE as CHINESE
@@ -33,6 +32,9 @@ from tts.voices.cache import Part
 from tts.voices.compiled import CompiledVoice, Prompt
 from tts.voices.manifest import MannerTable
 from tts.voices.text_files import frontend_files
+
+if TYPE_CHECKING:
+    from tts.models.bert import Bert
 
 # A first text for each frontend, which makes it load all that it will need.
 _FIRST_TEXT = {
@@ -132,7 +134,7 @@ class VoiceLoader:
             references=cast(References, references),
             manner=_manner(entry.manner),
             frontend=cast(Frontend, frontend),
-            bert=cast(Bert, bert[0]) if bert else None,
+            meaning=cast("Bert", bert[0]).features if bert else None,
         )
 
     def _asked(self, voice_id: str) -> tuple[Entry, str]:
@@ -149,8 +151,11 @@ class VoiceLoader:
             read = checkpoint.read_sovits(path)
             return Sovits.load(read.spec, read.tensors, **self._place)
 
-    def _bert(self) -> Bert:
+    def _bert(self) -> "Bert":
         with _explained(official.ROBERTA):
+            # Not before a voice speaks Chinese: `transformers` takes seconds to import.
+            from tts.models.bert import Bert
+
             return Bert(self._roberta, **self._place)
 
     def _frontend(self, language: str, symbols: int) -> Frontend:
@@ -168,7 +173,7 @@ class VoiceLoader:
 
 
 def parameters_of(folder: Path) -> int:
-    """About how many numbers a BERT folder's model keeps in memory.
+    """How many numbers a BERT folder's model keeps in memory, a few per cent more than there are.
 
     Raises `EngineFailed` for a folder that does not say.
     """
@@ -176,7 +181,7 @@ def parameters_of(folder: Path) -> int:
         sizes = json.loads((folder / official.CONFIG).read_text(encoding="utf-8"))
         hidden, ffn = int(sizes["hidden_size"]), int(sizes["intermediate_size"])
         embedded = int(sizes["vocab_size"]) + int(sizes["max_position_embeddings"])
-        layers = int(sizes["num_hidden_layers"]) - UNUSED_LAYERS
+        layers = int(sizes["num_hidden_layers"])
         return hidden * (embedded + layers * (4 * hidden + 2 * ffn))
 
 

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from tts.engine.synthesis import Manner, Models, Reference
-from tts.models.bert import Bert
-from tts.models.text_features import text_features
+from tts.models.text_features import Meaning, text_features
 from tts.text.cutting import ended
 from tts.text.frontend import Frontend
 
@@ -26,8 +25,8 @@ class LoadedVoice:
     manner: Manner
     """How it speaks unless a request says otherwise."""
     frontend: Frontend
-    bert: Bert | None
-    """None where no Chinese is spoken."""
+    meaning: Meaning | None
+    """What knows the meaning of Chinese; None where none is spoken."""
 
     def reference(self, emotion: str) -> Reference:
         """The reference of an emotion; of the first, if it is empty."""
@@ -38,10 +37,6 @@ class LoadedVoice:
         """A clause -> its phones [1, T] and their text features [1, bert, T]."""
         spoken = self.frontend.speak(ended(text, language=language), language)
         device = self.models.t2s.device
-        features = text_features(
-            spoken,
-            self.bert.features if self.bert else None,
-            width=self.models.t2s.spec.bert,
-            device=device,
-        )
+        width = self.models.t2s.spec.bert
+        features = text_features(spoken, self.meaning, width=width, device=device)
         return torch.tensor([self.frontend.ids(spoken)], device=device), features[None]
