@@ -136,7 +136,7 @@ class Sovits(nn.Module):
 
         Raises `CheckpointError` naming the tensor that does not fit the spec.
         """
-        with torch.device("meta"):
+        with weights.hollow():
             model = cls(spec)
         weights.load(model, tensors, dtype=dtype, device=device, renamed=_RENAMED, unused=_UNUSED)
         return model

@@ -163,7 +163,7 @@ class SpeakerEncoder(nn.Module):
     @classmethod
     def load(cls, tensors: weights.Tensors, *, dtype: torch.dtype, device: torch.device) -> Self:
         """A network with a checkpoint's weights; raises `CheckpointError` for what does not fit."""
-        with torch.device("meta"):
+        with weights.hollow():
             model = cls(SpeakerSpec.of(tensors))
         weights.load(model, tensors, dtype=dtype, device=device, renamed={}, unused=_UNUSED)
         return model

@@ -172,13 +172,13 @@ class T2s(nn.Module):
         `dtype` is float32, bfloat16 or float16; logits are float32 always.  Raises
         `CheckpointError` that names a tensor that is missing, unknown or of a wrong shape.
         """
-        with torch.device("meta"):
+        with weights.hollow():
             model = cls(spec)
         renamed = dict(_NAMES)
         for n in range(spec.layers):
             renamed |= {f"layers.{n}.{a}": f"h.layers.{n}.{b}" for a, b in _LAYER_NAMES.items()}
         weights.load(model, tensors, dtype=dtype, device=device, renamed=renamed, unused=_NOTHING)
-        model.table = sine_table(MAX_POSITIONS, spec.hidden).to(device=device, dtype=dtype)
+        model.table = model.table.to(device=device, dtype=dtype)
         return model
 
     @property

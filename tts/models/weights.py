@@ -1,21 +1,49 @@
 """Named arrays of a checkpoint into a module: names, shapes, weight norm, precision, device.
 
-In: a module, built on the meta device or any other, and arrays under their names in the file.
+In: a module, built `hollow` or otherwise, and arrays under their names in the file.
 Out: the same module with the arrays as its frozen parameters.  Knows nothing of files or of any
 one model.  Any thread.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from tts.checkpoint.errors import CheckpointError
 
 Tensors = Mapping[str, NDArray[np.generic]]
+
+
+@contextmanager
+def hollow() -> Iterator[None]:
+    """Within it modules are built for `load`: shapes alone, no memory and no first values."""
+    with torch.device("meta"), _NoFirstValues():
+        yield
+
+
+class _NoFirstValues(TorchFunctionMode):
+    """Leaves tensors alone that `torch.nn.init` would fill.
+
+    On the meta device there is nothing to fill, but trying makes torch import its compiler, which
+    takes a second or two.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: Sequence[object] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
+        named = kwargs or {}
+        fills = getattr(func, "__module__", "") == "torch.nn.init"
+        return named["tensor"] if fills else func(*args, **named)
 
 
 def load(

@@ -17,9 +17,11 @@ def sine_table(length: int, hidden: int) -> Tensor:
     the sine, as in the training of the models that use them: at position 1000 an exact angle
     would differ by more than the tolerance of the reference vectors.
     """
-    positions = torch.arange(length, dtype=torch.float32).unsqueeze(1)
-    rates = torch.exp(torch.arange(0, hidden, 2, dtype=torch.float32) * -(math.log(1e4) / hidden))
-    table = torch.empty(length, hidden)
-    table[:, 0::2] = torch.sin(positions * rates)
-    table[:, 1::2] = torch.cos(positions * rates)
+    with torch.device("cpu"):  # whatever a model is built on
+        positions = torch.arange(length, dtype=torch.float32).unsqueeze(1)
+        evens = torch.arange(0, hidden, 2, dtype=torch.float32)
+        rates = torch.exp(evens * -(math.log(1e4) / hidden))
+        table = torch.empty(length, hidden)
+        table[:, 0::2] = torch.sin(positions * rates)
+        table[:, 1::2] = torch.cos(positions * rates)
     return table

@@ -1,5 +1,9 @@
 """A checkpoint's arrays become a module's weights, or the error says which of them does not fit."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -14,10 +18,32 @@ Arrays = dict[str, NDArray[np.float16]]
 
 
 def layers() -> nn.Module:
-    with torch.device("meta"):
+    with weights.hollow():
         return nn.ModuleDict(
             {"up": nn.ConvTranspose1d(6, 4, 3), "out": nn.Conv1d(4, 2, 3, bias=False)}
         )
+
+
+def test_a_hollow_module_has_shapes_and_no_values() -> None:
+    with weights.hollow():
+        module = nn.ModuleList([nn.Embedding(3, 2), nn.Linear(2, 4), nn.LayerNorm(4)])
+    assert {parameter.device.type for parameter in module.parameters()} == {"meta"}
+    shapes = [tuple(parameter.shape) for parameter in module.parameters()]
+    assert shapes == [(3, 2), (4, 2), (4,), (4,), (4,)]
+    assert nn.Embedding(3, 2).weight.std() > 0
+
+
+@pytest.mark.real
+def test_loading_a_model_does_not_import_the_compiler() -> None:
+    """It takes a second or two, and nothing of it is used."""
+    code = (
+        "import sys, torch\n"
+        "from tests.tts.models.t2s_vectors import small_model\n"
+        "from tests.tts.models.golden_sovits import small\n"
+        "small_model('v2'), small('v2')\n"
+        "assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
 
 
 def stored(seed: int = 0) -> Arrays:
