@@ -106,7 +106,8 @@ class Player:
     async def write(self, pcm: bytes, sample_rate_hz: int) -> None:
         """Hand samples on; those that the program does not take yet wait in memory.
 
-        A synthesis is short enough for that, and goes on while its beginning is heard.
+        A synthesis is short enough for that, and goes on while its beginning is heard.  Raises
+        `PlayerFailed`.
         """
         if self._process is None:
             arguments = _PLAYERS[Path(self._program).name]
@@ -118,8 +119,9 @@ class Player:
                 stderr=asyncio.subprocess.PIPE,
             )
         assert self._process.stdin is not None
-        if self._process.stdin.is_closing():  # it is gone, and what it said is worth hearing
-            await self.finish()
+        if self._process.stdin.is_closing():  # it is gone, before it had all
+            _, said = await self._process.communicate()
+            raise _failed(self._program, self._process.returncode, said)
         self._process.stdin.write(pcm)
 
     async def finish(self) -> None:
@@ -187,7 +189,7 @@ def player() -> Sink:
     )
 
 
-def _failed(program: str, status: int, said: bytes) -> PlayerFailed:
+def _failed(program: str, status: int | None, said: bytes) -> PlayerFailed:
     lines = said.decode(errors="replace").strip().splitlines()
     return PlayerFailed(
         f"{Path(program).name} ended with status {status}{f': {lines[-1]}' if lines else ''}; "
