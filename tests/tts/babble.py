@@ -1,5 +1,7 @@
 """A sound that passes for a person reading: syllables of a buzzing voice with formants, pauses."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +10,7 @@ PITCH_HZ = 120.0
 FORMANTS_HZ = ((700, 1200, 2600), (300, 2300, 3000), (500, 900, 2500), (350, 800, 2400))
 
 
+@cache
 def babble(seconds: float, rate_hz: int = 24000, *, seed: int = 0) -> NDArray[np.float32]:
     """Samples [N], peak 0.5, with a pause after every fourth syllable."""
     times = np.arange(int(seconds * rate_hz)) / rate_hz
@@ -23,4 +26,6 @@ def babble(seconds: float, rate_hz: int = 24000, *, seed: int = 0) -> NDArray[np
         sound += loudness[vowels] * np.sin(harmonic * phase)
     sound *= np.sin(np.pi * (times * SYLLABLES_PER_S % 1)) ** 0.5 * (syllable % 5 != 4)
     sound += random.standard_normal(len(times)) * 1e-3 * np.abs(sound).max()
-    return (0.5 * sound / np.abs(sound).max()).astype(np.float32)
+    samples = (0.5 * sound / np.abs(sound).max()).astype(np.float32)
+    samples.flags.writeable = False
+    return samples

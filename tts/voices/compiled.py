@@ -137,6 +137,7 @@ def load_compiled(path: Path) -> CompiledVoice:
 
     Raises `NotCompiled` when there is none, or when it is damaged or of another layout.
     """
+    shown = f"{path.parent.name}/{path.name}"
     try:
         size_bytes = path.stat().st_size
         if size_bytes > MAX_FILE_BYTES:
@@ -148,9 +149,9 @@ def load_compiled(path: Path) -> CompiledVoice:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return _voice(about, arrays)
     except FileNotFoundError:
-        raise NotCompiled(f"{path.parent.name}: not compiled yet") from None
+        raise NotCompiled(f"{shown}: not there; the voice is not compiled yet") from None
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise NotCompiled(f"{path.parent.name}: {path.name} cannot be used: {error}") from error
+        raise NotCompiled(f"{shown}: cannot be used: {error}; compile the voice again") from error
 
 
 def _voice(about: Mapping[str, str], arrays: Mapping[str, NDArray[np.generic]]) -> CompiledVoice:

@@ -21,3 +21,7 @@ class MissingPretrained(VoiceError):
 
 class NotCompiled(VoiceError):
     """A voice's saved state is missing, damaged or of other sources; compiling it again helps."""
+
+
+class VoiceExists(VoiceError):
+    """A voice has this id, or this emotion, already; nothing of it was changed."""

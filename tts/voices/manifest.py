@@ -6,7 +6,9 @@ opens none of them.  Any thread.
 """
 
 import datetime
+import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, Self
 
@@ -171,8 +173,50 @@ def load_manifest(folder: Path) -> Manifest:
 def parse_manifest(text: str) -> Manifest:
     """Read a manifest's text.  Raises `ManifestError`."""
     try:
-        return Manifest.model_validate(tomllib.loads(text))
+        return manifest_of(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ManifestError(f"not TOML: {error}") from error
+
+
+def manifest_of(values: Mapping[str, object]) -> Manifest:
+    """Check plain values.  Raises `ManifestError`."""
+    try:
+        return Manifest.model_validate(values)
     except ValidationError as error:
         raise ManifestError("; ".join(explain(error, Manifest))) from error
+
+
+def to_toml(manifest: Manifest) -> str:
+    """The text of a manifest, without what is as by default; reading it gives the same manifest."""
+    values = manifest.model_dump(exclude_defaults=True)
+    tables = {key: value for key, value in values.items() if isinstance(value, Mapping)}
+    references = values.pop("reference")
+    blocks = [_lines({key: value for key, value in values.items() if key not in tables})]
+    blocks.append(["[weights]", *_lines(tables.pop("weights"))])
+    blocks += [["[[reference]]", *_lines(reference)] for reference in references]
+    blocks += [[f"[{name}]", *_lines(table)] for name, table in tables.items()]
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def table_toml(heading: str, table: Table) -> str:
+    """The text of one table under its heading, as "[[reference]]"."""
+    return "\n".join([heading, *_lines(table.model_dump(exclude_defaults=True))]) + "\n"
+
+
+def _lines(values: Mapping[str, object]) -> list[str]:
+    return [f"{key} = {_value(value)}" for key, value in values.items()]
+
+
+def _value(value: object) -> str:
+    match value:
+        case str():
+            # A JSON string is a TOML string, but for one character.
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case bool():
+            return str(value).lower()
+        case datetime.date():
+            return value.isoformat()
+        case tuple():
+            return f"[{', '.join(map(_value, value))}]"
+        case _:
+            return repr(value)

@@ -4,10 +4,19 @@ import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tts.audio.loudness import TARGET_LUFS
 from tts.voices.errors import ManifestError
-from tts.voices.manifest import FILE_NAME, MAX_FILE_BYTES, load_manifest, parse_manifest
+from tts.voices.manifest import (
+    FILE_NAME,
+    MAX_FILE_BYTES,
+    load_manifest,
+    manifest_of,
+    parse_manifest,
+    to_toml,
+)
 
 WEIGHTS = '[weights]\nt2s = "official:v2"\nsovits = "ada.pth"\n'
 REFERENCE = """
@@ -122,3 +131,25 @@ def test_a_file_that_cannot_be_read_is_named(
 def test_a_manifest_is_read_from_its_folder(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text(WHOLE, encoding="utf-8")
     assert load_manifest(tmp_path) == parse_manifest(WHOLE)
+
+
+@pytest.mark.parametrize("text", [SHORT, WHOLE])
+def test_a_written_manifest_reads_as_it_was(text: str) -> None:
+    manifest = parse_manifest(text)
+    assert parse_manifest(to_toml(manifest)) == manifest
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50))
+def test_any_text_can_be_written(text: str) -> None:
+    values = parse_manifest(SHORT).model_dump() | {"description": text, "licence": text}
+    manifest = manifest_of(values)
+    assert manifest.description == text
+    assert parse_manifest(to_toml(manifest)) == manifest
+
+
+def test_a_short_manifest_is_written_without_defaults() -> None:
+    assert to_toml(parse_manifest(SHORT)) == (
+        'name = "Ada"\n\n[weights]\nt2s = "official:v2"\nsovits = "ada.pth"\n\n'
+        '[[reference]]\nemotion = "neutral"\naudio = "neutral.wav"\n'
+        'text = "Good morning."\nlanguage = "en"\n'
+    )
