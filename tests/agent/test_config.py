@@ -87,7 +87,10 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
 def test_the_shipped_file_says_nothing_but_the_defaults() -> None:
     shipped = Path(__file__).parents[2] / "agent.toml"
     config, default = load(shipped), load(None)
-    assert config.model_dump(exclude={"calls"}) == default.model_dump(exclude={"calls"})
+    assert config.model_dump(exclude={"calls", "tts"}) == default.model_dump(
+        exclude={"calls", "tts"}
+    )
+    assert config.tts.service == default.tts.service.beside(shipped.parent)
     assert config.calls.default_persona == default.calls.default_persona
     assert config.calls.log_dir == shipped.parent / "calls"
 
@@ -98,6 +101,10 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert config.calls.personas_dir == tmp_path / "p"
     assert config.calls.log_dir == tmp_path / "../l"
     assert config.llm.local_model_path == Path("/m.gguf")
+    cloned = config.tts.service.gpt_sovits
+    assert (cloned.voices_dir, cloned.g2pw) == (tmp_path / "voices", None)
+    overridden = load(written(tmp_path, ""), ["tts.service.gpt_sovits.voices_dir=/v"])
+    assert overridden.tts.service.gpt_sovits.voices_dir == Path("/v")
 
 
 def test_an_empty_log_folder_keeps_no_logs(tmp_path: Path) -> None:
