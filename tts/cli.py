@@ -11,22 +11,30 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from loguru import logger
 
 from tts import say
 from tts.checkpoint import CheckpointError
-from tts.config import ConfigError, ServiceConfig, load, parse_json
+from tts.config import ConfigError, ServiceConfig, checked, load, parse_json
 from tts.engines import builders
 from tts.errors import TtsError
 from tts.servers.grpc import GrpcDoor
 from tts.service import SynthesisService
 from tts.voices import cli as voices
-from tts.voices.cli import Command
+
+Command = Callable[[argparse.Namespace], int]
 
 PARENT_POLL_S = 0.5
+
+# Keys of the table gpt_sovits that have an option of their own.
+_OVERRIDES = {
+    "voices_dir": ("--voices", "DIR", "the folder of cloned voices"),
+    "pretrained_dir": ("--pretrained", "DIR", "the folder of official pretrained files"),
+    "device": ("--device", "NAME", 'what cloned voices run on: "cpu", "cuda", "cuda:1", "auto"'),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,7 +57,7 @@ def _explained(command: Command) -> Command:
             said = f"{error.filename}: {error.strerror}" if error.filename else error
             print(said, file=sys.stderr)
             return 1
-        except (TtsError, CheckpointError) as error:
+        except (TtsError, CheckpointError, ImportError) as error:
             print(error, file=sys.stderr)
             return 1
 
@@ -57,8 +65,8 @@ def _explained(command: Command) -> Command:
 
 
 def _voices(args: argparse.Namespace) -> int:
-    action: Command = args.action
-    return action(args)
+    action: voices.Action = args.action
+    return action(args, _configuration(args))
 
 
 def _say(args: argparse.Namespace) -> int:
@@ -68,8 +76,12 @@ def _say(args: argparse.Namespace) -> int:
 def _configuration(args: argparse.Namespace) -> ServiceConfig:
     """What `_add_settings` asked for.  Raises `ConfigError`."""
     if args.settings is not None:
-        return parse_json(args.settings)
-    return load(args.config) if args.config else ServiceConfig()
+        config = parse_json(args.settings)
+    else:
+        config = load(args.config) if args.config else ServiceConfig()
+    overrides = {key: value for key in _OVERRIDES if (value := getattr(args, key)) is not None}
+    values = config.model_dump()
+    return checked({**values, "gpt_sovits": {**values["gpt_sovits"], **overrides}})
 
 
 def _serve(args: argparse.Namespace) -> int:
@@ -139,7 +151,9 @@ async def _parent_gone(parent: int, stop: asyncio.Event) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tts", description="Parley's speech synthesis.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    voices.add_parser(commands).set_defaults(run=_explained(_voices))
+    command = voices.add_parser(commands)
+    command.set_defaults(run=_explained(_voices))
+    _add_settings(command)
     command = commands.add_parser("serve", help="serve voices over gRPC")
     command.set_defaults(run=_serve)
     command.add_argument("--address", required=True, help='"unix:/path" or "host:port"')
@@ -166,3 +180,5 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     settings = command.add_mutually_exclusive_group()
     settings.add_argument("--config", type=Path, help="TOML file; see docs/configuration.md")
     settings.add_argument("--settings", metavar="JSON", help="the same as one JSON object")
+    for key, (option, metavar, meaning) in _OVERRIDES.items():
+        command.add_argument(option, dest=key, metavar=metavar, help=meaning)

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tts.config import ConfigError
+from tts.config import ConfigError, ServiceConfig
 from tts.terminal import Terminal, megabytes
 from tts.voices import official
 
@@ -21,15 +21,17 @@ DEFAULT_VERSION = "v2Pro"
 """Costs what v2 costs and sounds closer to its reference."""
 
 
-def add_arguments(command: argparse.ArgumentParser, pretrained_dir: str) -> None:
-    """The arguments of the command; `pretrained_dir` is where files go if nothing else is said."""
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
     command.add_argument(
         "versions",
         nargs="*",
         metavar="VERSION",
         help=f"{', '.join(official.WEIGHTS)}; without one, {DEFAULT_VERSION}",
     )
-    command.add_argument("--to", type=Path, default=Path(pretrained_dir), metavar="FOLDER")
+    command.add_argument(
+        "--to", type=Path, metavar="FOLDER", help="without, the configured pretrained_dir"
+    )
     command.add_argument("--revision", default="main", help="branch, tag or commit on the hub")
     command.add_argument(
         "--no-chinese", action="store_true", help="without the Chinese language model (650 MB)"
@@ -48,7 +50,7 @@ def add_arguments(command: argparse.ArgumentParser, pretrained_dir: str) -> None
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, config: ServiceConfig) -> int:
     """Pull, or say what a pull would do.  Raises `VoiceError` and `OSError`."""
     versions = tuple(dict.fromkeys(args.versions)) or (DEFAULT_VERSION,)
     unknown = [version for version in versions if version not in official.WEIGHTS]
@@ -61,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
     order = Order(
         versions=versions,
-        folder=args.to,
+        folder=args.to or config.gpt_sovits.pretrained_dir,
         revision=args.revision,
         chinese=not args.no_chinese,
         g2pw=args.g2pw,
@@ -89,7 +91,8 @@ def _pull(order: "Order", hub: "Hub", terminal: Terminal, *, replace_changed: bo
         print(f"{order.folder}: everything is here; nothing was fetched")
     print(
         "Next, make a voice of 3 to 10 seconds of speech that you may use:\n"
-        "  python -m tts voices add NAME CLIP.wav --text 'what is said in it' --language en\n"
+        "  python -m tts voices add NAME --clip CLIP.wav --text 'what it says' --language en\n"
+        "  python -m tts voices compile NAME\n"
         "  python -m tts say 'Hello.' --voice NAME --out hello.wav"
     )
     return 0
