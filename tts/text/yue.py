@@ -38,7 +38,8 @@ def normalise(text: str) -> str:
 def phones(norm_text: str) -> tuple[list[str], list[int]]:
     """Phones of a normalised text, and the number of them for each character.
 
-    A character without a reading becomes one `UNK`.
+    A character without a reading becomes one `UNK`; of one that is read as two syllables the
+    models know how it begins, and `UNK`.
     """
     found: list[str] = []
     counts: list[int] = []
@@ -48,6 +49,9 @@ def phones(norm_text: str) -> tuple[list[str], list[int]]:
             for sound, tone in syllables:
                 found += _split(sound, tone)
                 counts.append(2)
+        elif syllables and len(chars) == 1:
+            found += [_split(*syllables[0])[0], UNKNOWN]
+            counts.append(2)
         else:
             # Marks, which may come several at once, and characters nobody can read.
             found += [char if char in PUNCTUATION else UNKNOWN for char in chars]

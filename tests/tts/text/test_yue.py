@@ -13,3 +13,7 @@ def test_syllables_without_a_consonant_are_cut_after_their_vowel() -> None:
 
 def test_quotation_marks_are_no_phones_and_several_marks_stay() -> None:
     assert yue.normalise("「好」！？") == "好!?"
+
+
+def test_of_a_character_of_two_syllables_only_the_beginning_is_known() -> None:
+    assert yue.phones("卅日") == ("Ys UNK Yj Yat6".split(), [2, 2])

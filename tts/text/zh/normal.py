@@ -180,8 +180,7 @@ def _time_range(match: _Match) -> str:
 
 
 def _temperature(match: _Match) -> str:
-    below = "零下" if match[1] else ""
-    return f"{below}{number(match[2])}{'摄氏度' if match[3] == '摄氏度' else '度'}"
+    return f"{'零下' if match[1] else ''}{number(match[2])}度"
 
 
 def _units(clause: str) -> str:
@@ -249,7 +248,7 @@ _RULES: tuple[Callable[[str], str], ...] = (
     _rule(f"{_CLOCK}[~-]{_CLOCK}", _time_range),
     _rule(_CLOCK, _time),
     _rule(f"{_MEASURE}~{_MEASURE}", lambda match: match[0].replace("~", "至")),
-    _rule(rf"(-?)({_PLAIN})(°C|℃|度|摄氏度)", _temperature),
+    _rule(rf"(-?)({_PLAIN})(?:°C|℃|度|摄氏度)", _temperature),
     _units,
     _sums,
     _rule(f"[{''.join(_SUPERSCRIPTS)}]+", _power),
