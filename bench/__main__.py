@@ -14,7 +14,7 @@ from pathlib import Path
 import bench
 from bench.report import RESULTS
 
-HIDDEN = {"__main__", "report", "stt_data", "calls"}
+HIDDEN = {"__main__", "report", "stt_data", "calls", "random_voice", "load_steps"}
 
 
 def names() -> list[str]:
