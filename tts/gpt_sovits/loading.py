@@ -18,8 +18,7 @@ import torch
 from tts import checkpoint
 from tts.checkpoint import CheckpointError
 from tts.config import GptSovitsConfig
-from tts.engine.sampling import Sampling
-from tts.engine.synthesis import Manner, Models, Reference
+from tts.engine.synthesis import Models, Reference
 from tts.errors import EngineFailed
 from tts.gpt_sovits.catalogue import Entry
 from tts.gpt_sovits.voice import LoadedVoice
@@ -28,9 +27,9 @@ from tts.models.t2s import T2s
 from tts.models.text_features import LANGUAGE as CHINESE
 from tts.text.frontend import Frontend
 from tts.voices import official
+from tts.voices.arguments import manner_of, reference_of
 from tts.voices.cache import Part
 from tts.voices.compiled import CompiledVoice, Prompt
-from tts.voices.manifest import MannerTable
 from tts.voices.text_files import frontend_files
 
 if TYPE_CHECKING:
@@ -132,7 +131,7 @@ class VoiceLoader:
         return LoadedVoice(
             models=Models(cast(T2s, t2s), cast(Sovits, sovits)),
             references=cast(References, references),
-            manner=_manner(entry.manner),
+            manner=manner_of(entry.manner),
             frontend=cast(Frontend, frontend),
             meaning=cast("Bert", bert[0]).features if bert else None,
         )
@@ -167,7 +166,7 @@ class VoiceLoader:
     def _references(self, compiled: CompiledVoice) -> References:
         with _explained("references"):
             return {
-                emotion: _reference(prompt, self._placement)
+                emotion: reference_of(prompt, **self._place)
                 for emotion, prompt in compiled.prompts.items()
             }
 
@@ -185,27 +184,9 @@ def parameters_of(folder: Path) -> int:
         return hidden * (embedded + layers * (4 * hidden + 2 * ffn))
 
 
-def _reference(prompt: Prompt, placement: Placement) -> Reference:
-    codes, phones, features, ge = (
-        torch.from_numpy(array)[None].to(placement.device)
-        for array in (prompt.codes, prompt.phones, prompt.features, prompt.ge)
-    )
-    return Reference(codes, phones, features, ge.to(placement.dtype)[..., None])
-
-
 def _size_bytes(prompt: Prompt) -> int:
     arrays = (prompt.codes, prompt.phones, prompt.features, prompt.ge)
     return sum(array.nbytes for array in arrays)
-
-
-def _manner(table: MannerTable) -> Manner:
-    sampling = Sampling(
-        top_k=table.top_k,
-        top_p=table.top_p,
-        temperature=table.temperature,
-        repetition_penalty=table.repetition_penalty,
-    )
-    return Manner(sampling, speed=table.speed, noise_scale=table.noise_scale, seed=table.seed)
 
 
 @contextmanager

@@ -192,10 +192,13 @@ def compile_voices(args: argparse.Namespace, config: ServiceConfig) -> int:
 
 def _compile(folder: Path, config: GptSovitsConfig) -> bool:
     """Compile one voice and say how it went; whether it went well."""
+    import torch
+
     from tts.gpt_sovits.loading import Placement
     from tts.voices.compiling import compile_voice
     from tts.voices.text_files import frontend_files
 
+    torch.set_num_threads(config.threads)
     terminal = Terminal()
     began_s = time.monotonic()
     try:

@@ -20,15 +20,15 @@ from torch import Tensor
 from tts import checkpoint
 from tts.audio.loudness import measure_lufs
 from tts.checkpoint import CheckpointError, WrongKind
-from tts.engine.sampling import Sampling
-from tts.engine.synthesis import Manner, Models, Reference, Utterance, synthesise
+from tts.engine.synthesis import Models, Utterance, synthesise
 from tts.models.sovits import Sovits
 from tts.models.t2s import T2s
 from tts.spec import t2s_version, version_named
 from tts.text.cutting import ended
-from tts.text.frontend import Frontend
+from tts.text.frontend import Frontend, Spoken
 from tts.text.readers import FrontendFiles
 from tts.voices import listening, official
+from tts.voices.arguments import manner_of, reference_of
 from tts.voices.clip import Clip, accepted, check_clip
 from tts.voices.compiled import (
     FILE_NAME,
@@ -99,16 +99,7 @@ def compile_voice(
     )
     languages = _languages(manifest, models.sovits)
     report("reading the texts")
-    said: list[tuple[str, str]] = [(one.text, one.language) for one in manifest.reference]
-    said += [(sentence, languages[0]) for sentence in _SENTENCES[languages[0]]]
-    frontend = Frontend(models.sovits.spec.symbols, files)
-    spoken = [frontend.speak(ended(text, language=code), code) for text, code in said]
-    listening.check_files(pretrained_dir, models.sovits, spoken)
-    features = listening.read_texts(pretrained_dir, spoken, models.t2s.spec.bert, device)
-    texts = [
-        Text(torch.tensor([frontend.ids(runs)], device=device), vectors[None])
-        for runs, vectors in zip(spoken, features, strict=True)
-    ]
+    texts = _texts(manifest, languages[0], models, pretrained_dir, files)
     report("listening to the clips")
     prompts = _prompts(manifest, clips, texts, pretrained_dir, models.sovits, device)
     report("measuring the loudness")
@@ -183,6 +174,37 @@ def _languages(manifest: Manifest, sovits: Sovits) -> tuple[str, ...]:
     return manifest.languages or (first, *(code for code in known if code != first))
 
 
+def _texts(
+    manifest: Manifest,
+    language: str,
+    models: Models,
+    pretrained_dir: Path,
+    files: FrontendFiles | None,
+) -> list[Text]:
+    """The texts of the references, and after them what the loudness is measured by."""
+    said: list[tuple[str, str]] = [(one.text, one.language) for one in manifest.reference]
+    said += [(sentence, language) for sentence in _SENTENCES[language]]
+    frontend = Frontend(models.sovits.spec.symbols, files)
+    spoken = [_read(frontend, text, code) for text, code in said]
+    listening.check_files(pretrained_dir, models.sovits, spoken)
+    device, width = models.t2s.device, models.t2s.spec.bert
+    features = listening.read_texts(pretrained_dir, spoken, width, device)
+    return [
+        Text(torch.tensor([frontend.ids(runs)], device=device), vectors[None])
+        for runs, vectors in zip(spoken, features, strict=True)
+    ]
+
+
+def _read(frontend: Frontend, text: str, language: str) -> list[Spoken]:
+    try:
+        spoken = frontend.speak(ended(text, language=language), language)
+    except (ValueError, OSError) as error:
+        raise VoiceError(f"text in {language} cannot be read: {error}") from error
+    if not any(run.phones for run in spoken):
+        raise VoiceError(f"nothing of {text!r} can be pronounced in {language}")
+    return spoken
+
+
 def _prompts(
     manifest: Manifest,
     clips: Mapping[str, Clip],
@@ -215,16 +237,8 @@ def _prompts(
 
 def _gain_db(models: Models, prompt: Prompt, texts: Sequence[Text], manifest: Manifest) -> float:
     """What brings the texts, spoken after a reference, to the loudness that the manifest wants."""
-    device = models.t2s.device
-    reference = Reference(
-        codes=torch.from_numpy(prompt.codes)[None].to(device),
-        phones=torch.from_numpy(prompt.phones)[None].to(device),
-        features=torch.from_numpy(prompt.features)[None].to(device),
-        ge=torch.from_numpy(prompt.ge)[None, :, None].to(device),
-    )
-    table = manifest.manner
-    sampling = Sampling(table.top_k, table.top_p, table.temperature, table.repetition_penalty)
-    manner = Manner(sampling, table.speed, table.noise_scale, table.seed)
+    reference = reference_of(prompt, device=models.t2s.device, dtype=torch.float32)
+    manner = manner_of(manifest.manner)
     spoken = [
         _finished(synthesise(models, reference, text.phones, text.features, manner)).samples
         for text in texts
