@@ -22,10 +22,10 @@ from tts.spec import SovitsSpec, T2sSpec, t2s_version
 from tts.text.readers import check_installed
 from tts.types import Voice
 from tts.voices import official
-from tts.voices.compiled import FILE_NAME, CompiledVoice, load_compiled, weights_path
+from tts.voices.compiled import CompiledVoice, weights_path
 from tts.voices.errors import MissingPretrained, VoiceError
-from tts.voices.manifest import FILE_NAME as MANIFEST
-from tts.voices.manifest import MannerTable, load_manifest
+from tts.voices.manifest import MannerTable
+from tts.voices.store import State, StoredVoice, list_voices
 
 ENGINE = "gpt-sovits"
 
@@ -54,29 +54,29 @@ class Entry:
     sovits: Weights
 
 
-def voice_folders(voices_dir: Path) -> list[Path]:
-    """The folders that hold a manifest, by name; a folder's name is its voice's id."""
-    return sorted(path.parent for path in voices_dir.glob(f"*/{MANIFEST}"))
-
-
 def read_catalogue(config: GptSovitsConfig) -> dict[str, Entry]:
     """The voices by id."""
     # Asked once for each language that a voice speaks.
     readable = cache(partial(_readable, pretrained_dir=config.pretrained_dir))
     entries: dict[str, Entry] = {}
-    for folder in voice_folders(config.voices_dir):
+    for stored in list_voices(config.voices_dir, config.pretrained_dir):
         try:
-            entries[folder.name] = _entry(folder, readable)
+            entries[stored.id] = _entry(stored, readable)
         except (VoiceError, CheckpointError) as error:
-            logger.bind(voice=folder.name, reason=str(error)).warning("voice left out")
+            logger.bind(voice=stored.id, reason=str(error)).warning("voice left out")
+            continue
+        if stored.state is not State.READY:
+            logger.bind(voice=stored.id, reason=stored.reason).warning("voice is out of date")
     return entries
 
 
-def _entry(folder: Path, readable: Callable[[str], bool]) -> Entry:
-    manifest = load_manifest(folder)
-    compiled = load_compiled(folder / FILE_NAME)
-    t2s, t2s_spec = _weights(folder.parent, compiled.t2s_sha256, T2sSpec)
-    sovits, sovits_spec = _weights(folder.parent, compiled.sovits_sha256, SovitsSpec)
+def _entry(stored: StoredVoice, readable: Callable[[str], bool]) -> Entry:
+    manifest, compiled = stored.manifest, stored.compiled
+    if manifest is None or compiled is None:
+        raise VoiceError(stored.reason)
+    voices_dir = stored.folder.parent
+    t2s, t2s_spec = _weights(voices_dir, compiled.t2s_sha256, T2sSpec)
+    sovits, sovits_spec = _weights(voices_dir, compiled.sovits_sha256, SovitsSpec)
     version = t2s_version(t2s_spec.phones)
     if version is None or version.symbols != sovits_spec.symbols:
         raise VoiceError(
@@ -88,7 +88,7 @@ def _entry(folder: Path, readable: Callable[[str], bool]) -> Entry:
         raise VoiceError(f"none of its languages can be read here: {', '.join(compiled.languages)}")
     return Entry(
         voice=Voice(
-            id=folder.name,
+            id=stored.id,
             languages=languages,
             sample_rate_hz=sovits_spec.sample_rate_hz,
             engine=ENGINE,
