@@ -28,16 +28,19 @@ def load(
 ) -> nn.Module:
     """The network of a folder; `options` are those of the class.
 
-    Raises `FileNotFoundError` when the folder has no config.json, `ValueError` naming weights that
-    are missing, and `OSError` or `RuntimeError` for files that cannot be read or do not fit.
+    Raises `FileNotFoundError` when the folder has no config.json, and `ValueError` for files that
+    cannot be read or do not fit, and for weights that are missing.
     """
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(f"{folder} is not a {kind.__name__} folder: it has no config.json")
     with quiet():
         read: Callable[..., Any] = kind.from_pretrained
-        model, about = read(
-            folder, config=config, local_files_only=True, output_loading_info=True, **options
-        )
+        try:
+            model, about = read(
+                folder, config=config, local_files_only=True, output_loading_info=True, **options
+            )
+        except Exception as error:  # of many kinds: of this library, of torch, of safetensors
+            raise ValueError(f"{folder} cannot be loaded: {error}") from error
     missing = sorted(set(about["missing_keys"]) - _TRAINING_ONLY)
     if missing:
         raise ValueError(f"{folder} lacks weights of the network: {', '.join(missing[:3])}")

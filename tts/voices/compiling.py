@@ -197,12 +197,9 @@ def _texts(
 
 def _read(frontend: Frontend, text: str, language: str) -> list[Spoken]:
     try:
-        spoken = frontend.speak(ended(text, language=language), language)
+        return frontend.speak(ended(text, language=language), language)
     except (ValueError, OSError) as error:
         raise VoiceError(f"text in {language} cannot be read: {error}") from error
-    if not any(run.phones for run in spoken):
-        raise VoiceError(f"nothing of {text!r} can be pronounced in {language}")
-    return spoken
 
 
 def _prompts(

@@ -118,5 +118,5 @@ def _loading(name: str) -> Iterator[None]:
     """Say of which official file an error is."""
     try:
         yield
-    except (CheckpointError, OSError, ValueError, RuntimeError) as error:
+    except (CheckpointError, OSError, ValueError) as error:
         raise VoiceError(f"{name}: {error}") from error

@@ -55,3 +55,9 @@ def test_weights_that_are_missing_are_named_and_not_made_up(folder: Path) -> Non
     rewritten(folder, without="encoder.layers.0.final_layer_norm.weight")
     with pytest.raises(ValueError, match="lacks weights .* encoder.layers.0.final_layer_norm"):
         load(HubertModel, folder, dtype=torch.float32, device=CPU)
+
+
+def test_a_damaged_file_is_named(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"not this")
+    with pytest.raises(ValueError, match="hubert cannot be loaded: "):
+        load(HubertModel, folder, dtype=torch.float32, device=CPU)
