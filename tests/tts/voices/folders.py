@@ -47,6 +47,14 @@ def save_clip(path: Path, seconds: float = 4.0) -> Path:
     return path
 
 
+def save_noisy_clip(path: Path) -> Path:
+    """A clip with as much noise as speech: refused, unless the noise is taken out."""
+    speech = babble(4.0, RATE_HZ)
+    hiss = np.random.default_rng(0).standard_normal(len(speech)) * speech.std()
+    soundfile.write(path, (speech + hiss) * 0.2, RATE_HZ, subtype="PCM_16")
+    return path
+
+
 def make_voice(voices_dir: Path, voice_id: str = "ada") -> Path:
     """A voice that was never compiled."""
     folder = voices_dir / voice_id

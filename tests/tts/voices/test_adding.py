@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.tts.voices.folders import GOLDEN, MANIFEST_TEXT, RATE_HZ, make_voice, save_clip
+from tests.tts.voices.folders import GOLDEN, MANIFEST_TEXT, make_voice, save_clip, save_noisy_clip
 from tts.errors import VoiceNotFound
 from tts.voices.adding import NewReference, NewVoice, add_reference, add_voice
 from tts.voices.errors import ClipRefused, ManifestError, VoiceError, VoiceExists
@@ -193,12 +193,10 @@ def test_no_emotion_is_added_to_a_voice_that_is_not_there(tmp_path: Path, clip: 
 
 
 def test_noise_is_judged_as_the_voice_will_be_heard(tmp_path: Path) -> None:
-    samples, _ = soundfile.read(save_clip(tmp_path / "a.wav"))
-    hiss = np.random.default_rng(0).standard_normal(len(samples)) * samples.std()
-    soundfile.write(tmp_path / "a.wav", (samples + hiss) * 0.2, RATE_HZ)
+    clip = save_noisy_clip(tmp_path / "a.wav")
     with pytest.raises(ClipRefused, match="is noisy"):
-        add_voice(tmp_path / "voices", "ada", OFFICIAL, said(tmp_path / "a.wav"))
+        add_voice(tmp_path / "voices", "ada", OFFICIAL, said(clip))
     clean = NewVoice("Ada", "official:v2", "official:v2", denoise=True)
-    warnings = add_voice(tmp_path / "voices", "ada", clean, said(tmp_path / "a.wav"))
+    warnings = add_voice(tmp_path / "voices", "ada", clean, said(clip))
     assert [warning for warning in warnings if "noisy" in warning] == []
     assert load_manifest(tmp_path / "voices" / "ada").denoise
