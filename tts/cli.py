@@ -169,7 +169,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--log-level", type=str.upper, default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"]
     )
-    command = commands.add_parser("say", help="say a text into a file, or play it")
+    command = commands.add_parser(
+        "say", prog="parley say", help="say a text into a file, or play it"
+    )
     command.set_defaults(run=_explained(_say))
     say.add_arguments(command)
     _add_settings(command)
