@@ -86,10 +86,12 @@ class Japanese:
         if self._own_dictionary:
             words = self._analyse(text)
         else:
-            # The package's corrections, and its rules of accent, fit its own dictionary only.
+            # The package's corrections and its rules of numbers and accents are for its own
+            # dictionary.
             morphemes = self._jtalk.run_mecab(text)
+            plain = [ja_accent.unread(morpheme) for morpheme in morphemes]
             words = ja_accent.accented(
-                self._jtalk.run_njd_from_mecab(morphemes, modify_numeral_reading=False), morphemes
+                self._jtalk.run_njd_from_mecab(plain, modify_numeral_reading=False), morphemes
             )
         labels: list[str] = self._jtalk.make_label(words)
         return labels

@@ -1,13 +1,16 @@
 """Accent phrases and accents of Japanese words, by the rules of Open JTalk 1.11.
 
-In: words as Open JTalk's front end gives them, and the morphemes they were made of.  Out: the same
-words with `chain_flag` (1: joins the phrase of the word before) and, at the first word of each
-phrase, `acc`, its mora before the fall.  pyopenjtalk-plus has accent rules of its own, which its
-own dictionary wants; the models were trained with these.  Pure.
+In: words as Open JTalk's front end gives them with the numbers unread (`unread`), and the morphemes
+they were made of.  Out: the words with the numbers read (tts.text.ja_numbers), `chain_flag` (1:
+joins the phrase of the word before) and, at the first word of each phrase, `acc`, its mora before
+the fall.  pyopenjtalk-plus has accent rules of its own, which its own dictionary wants; the models
+were trained with these.  Pure.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+
+from tts.text.ja_numbers import NUMERAL, read
 
 Word = Mapping[str, Any]
 
@@ -15,63 +18,53 @@ _NOUN, _VERB, _ADJECTIVE, _MARK = "名詞", "動詞", "形容詞", "記号"
 _ALONE = ("副詞", "接続詞", "連体詞")
 _SUFFIXES = ("助動詞", "助詞")
 _ADJECTIVAL = "形容動詞語幹"
-_NUMERAL, _COUNTER, _ADVERBIAL = "数", "助数詞", "副詞可能"
+_ADVERBIAL = "副詞可能"
 _UNITS = frozenset("〇一二三四五六七八九")
-_COUNTED = frozenset("一二三四五六七八九何幾数")
-_POWERS = frozenset("十百千万億兆京垓")
-_PLAIN_ACCENT = {"十": 1, "百": 2, "千": 1, "万": 1, "億": 1, "兆": 1}
-# Accents of numerals in the forms they take before some counters.
-_FORMS = {
-    **dict.fromkeys(("イッ", "ヨッ", "ロッ", "シチ", "ハッ", "ジュッ", "ヒャッ"), 1),
-    **dict.fromkeys(("ヨ", "シ", "ク", "ヒト", "フタ"), 0),
-}
-_FULL_WIDTH = str.maketrans("０１２３４５６７８９", "〇一二三四五六七八九")
+# In the place of the class of numerals, so that the front end reads none.
+_UNREAD = "unread"
+
+
+def unread(morpheme: str) -> str:
+    """A feature string whose numeral, if it is one, the front end leaves as it is."""
+    fields = morpheme.split(",", 3)
+    if len(fields) > 3 and fields[2] == NUMERAL:
+        fields[2] = _UNREAD
+    return ",".join(fields)
 
 
 def accented(words: Sequence[Word], morphemes: Sequence[str]) -> list[dict[str, Any]]:
-    """The words with phrases and accents; `morphemes` are MeCab's feature strings."""
-    found = [dict(word) for word in words]
-    for word in found:
-        if word["pos_group1"] == _NUMERAL:
-            word["string"] = word["string"].translate(_FULL_WIDTH)
-    flags = _from_dictionary(found, morphemes)
-    _set_numeral_flags(found, flags)
-    for index in range(1, len(found)):
-        if flags[index] is None:
-            flags[index] = _joins(found[index - 1], found[index])
-    for word, flag in zip(found, flags, strict=True):
-        word["chain_flag"] = -1 if flag is None else int(flag)
+    """The words with numbers, phrases and accents; `morphemes` are MeCab's feature strings."""
+    found = read(_restored(words, morphemes))
+    for before, word in zip(found, found[1:], strict=False):
+        if word["chain_flag"] < 0:
+            word["chain_flag"] = int(_joins(before, word))
     _set_accents(found)
     return found
 
 
-def _from_dictionary(
-    words: Sequence[dict[str, Any]], morphemes: Sequence[str]
-) -> list[bool | None]:
-    """Put back the accents and rules of the dictionary, which the front end has changed.
+def _restored(words: Sequence[Word], morphemes: Sequence[str]) -> list[dict[str, Any]]:
+    """Words with the accents and rules of the dictionary, which the front end has changed.
 
-    Out: False for each word that an entry of several words sets apart, else None.
+    `chain_flag` is 0 for each word that an entry of several words sets apart, else -1.
     """
     known = [entry for morpheme in morphemes for entry in _entries(morpheme)]
-    flags: list[bool | None] = [None] * len(words)
+    found = [dict(word) | {"chain_flag": -1} for word in words]
     start = 0
-    for index, word in enumerate(words):
-        surface = word["string"]
-        if word["pos_group1"] == _NUMERAL and surface in _PLAIN_ACCENT:
-            if surface not in (entry.surface for entry in known[start : start + 1]):
-                word["acc"], word["chain_rule"] = _PLAIN_ACCENT[surface], "*"
-                continue
+    for word in found:
+        word["pron"] = word["pron"].replace("’", "")
+        if word["pos_group1"] == _UNREAD:
+            word["pos_group1"] = NUMERAL
         for offset, entry in enumerate(known[start:], start=1):
-            if entry.surface == surface:
+            if entry.surface == word["string"]:
+                if entry.numeral:
+                    word["pos_group1"] = NUMERAL
                 if entry.accent.isdigit():
                     word["acc"] = int(entry.accent)
-                if word["pos_group1"] == _NUMERAL:
-                    word["acc"] = _FORMS.get(word["pron"], word["acc"])
                 word["chain_rule"] = entry.rule
-                flags[index] = False if entry.apart else None
+                word["chain_flag"] = 0 if entry.apart else -1
                 start += offset
                 break
-    return flags
+    return found
 
 
 class _Entry(NamedTuple):
@@ -79,6 +72,7 @@ class _Entry(NamedTuple):
     accent: str
     rule: str
     apart: bool
+    numeral: bool
 
 
 def _entries(morpheme: str) -> list[_Entry]:
@@ -86,44 +80,12 @@ def _entries(morpheme: str) -> list[_Entry]:
     fields = morpheme.split(",")
     if len(fields) < 12:
         return []
+    numeral = fields[2] == NUMERAL
     accents = [accent.partition("/")[0] for accent in fields[10].split(":")]
     if len(accents) > 1:
         parts = zip(fields[7].split(":"), accents, strict=False)
-        return [_Entry(name, accent, "*", n > 0) for n, (name, accent) in enumerate(parts)]
-    surface = fields[0].translate(_FULL_WIDTH) if fields[2] == _NUMERAL else fields[0]
-    return [_Entry(surface, accents[0], fields[11], False)]
-
-
-def _set_numeral_flags(words: Sequence[dict[str, Any]], flags: list[bool | None]) -> None:
-    """Phrases of numbers: where a word joins and where it begins one."""
-    run = 0
-    for index, word in enumerate(words):
-        digit = word["pos_group1"] == _NUMERAL and word["string"] in _UNITS
-        if not digit:
-            run = 0
-            continue
-        after = words[index + 1] if index + 1 < len(words) else None
-        in_row = after and after["pos_group1"] == _NUMERAL and after["string"] in _UNITS
-        if run or in_row:  # read digit by digit, in pairs
-            word["chain_rule"] = "*"
-            flags[index] = run % 2 == 1
-            if flags[index]:
-                words[index - 1]["acc"] = 3
-            run += 1
-    for index in range(1, len(words)):
-        before, word = words[index - 1], words[index]
-        if before["pos_group1"] != _NUMERAL:
-            continue
-        if word["pos_group2"] == _COUNTER or word["pos_group1"] == _ADVERBIAL:
-            flags[index - 1], flags[index] = False, True
-    for index in range(1, len(words)):
-        before, word = words[index - 1], words[index]
-        if before["pos_group1"] != _NUMERAL or word["pos_group1"] != _NUMERAL:
-            continue
-        if before["string"] in _COUNTED and word["string"] in _POWERS:
-            flags[index - 1], flags[index] = False, True
-        elif before["string"] in _POWERS and word["string"] in _COUNTED:
-            flags[index] = False
+        return [_Entry(name, accent, "*", n > 0, numeral) for n, (name, accent) in enumerate(parts)]
+    return [_Entry(fields[0], accents[0], fields[11], False, numeral)]
 
 
 def _joins(before: Word, word: Word) -> bool:
@@ -185,13 +147,13 @@ def _set_accents(words: Sequence[dict[str, Any]]) -> None:
         else:
             rule, added = _rule(word["chain_rule"], before["pos"])
             top["acc"] = _accent(rule, top["acc"], moras, word["acc"], added)
-            if before["pos_group1"] == word["pos_group1"] == _NUMERAL:
+            if before["pos_group1"] == word["pos_group1"] == NUMERAL:
                 _power_accent(before, word, after)
         if (
             word["string"] == "十"
             and word["chain_flag"] != 1
             and after
-            and after["pos_group1"] == _NUMERAL
+            and after["pos_group1"] == NUMERAL
         ):
             word["acc"] = 0
         moras += word["mora_size"]

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tts.text.ja_accent import accented
+from tts.text.ja_accent import accented, unread
 
 
 def word(string: str, pos: str, accent: int, moras: int, **fields: str) -> dict[str, Any]:
@@ -39,14 +39,15 @@ def test_adverbs_and_verbs_after_particles_begin_a_phrase() -> None:
     assert [flag for flag, _ in said(words)] == [-1, 1, 0, 0]
 
 
-def test_tens_join_their_digit_and_units_begin_a_phrase() -> None:
-    words = [word(char, "名詞", 1, 2, pos_group1="数") for char in "三十五"]
-    assert [flag for flag, _ in said(words)] == [0, 1, 0]
-
-
-def test_digits_read_one_by_one_go_in_pairs() -> None:
-    words = [word(char, "名詞", 1, 2, pos_group1="数") for char in "０９０"]
-    assert said(words) == [(0, 3), (1, 1), (0, 1)]
+def test_a_numeral_is_hidden_from_the_front_end_and_known_again() -> None:
+    numeral = "五,名詞,数,*,*,*,*,五,ゴ,ゴ,1/1,C3"
+    assert unread(numeral) == "五,名詞,unread,*,*,*,*,五,ゴ,ゴ,1/1,C3"
+    assert (
+        unread("数,名詞,一般,*,*,*,*,数,カズ,カズ,1/2,*")
+        == "数,名詞,一般,*,*,*,*,数,カズ,カズ,1/2,*"
+    )
+    hidden = word("五", "名詞", 0, 1, pos_group1="unread", pron="ゴ")
+    assert accented([hidden], [numeral])[0]["pos_group1"] == "数"
 
 
 def test_the_parts_of_an_entry_of_several_words_stand_apart() -> None:
