@@ -1,28 +1,37 @@
-"""What lower precision does to the autoregressive model's choices.
+"""What lower precision does: to T2S's choices, and to SoVITS's samples.
 
-    python -m bench precision [--quick] [--tokens 200] [--threads 2] [--checkpoint FILE]
+    python -m bench precision [--quick] [--tokens 100] [--codes 25] [--threads 2]
+                              [--t2s FILE] [--sovits FILE]
 
-A run is drawn in single precision; then each precision reads the same tokens and says what it
+T2S: a run is drawn in single precision; then each precision reads the same tokens and says what it
 would have drawn next, with the same noise.  Compared are the distributions of every step: the
 Kullback-Leibler divergence of the penalised softmax (natural logarithm; the filters after it make
 the divergence infinite wherever a border moves), the total variation of the filtered
-distribution, and how often the same token is drawn.  Without a checkpoint the weights are
-random and of full size: the figures then say how rounding spreads through the layers and nothing
-of how it sounds.
+distribution, and how often the same token is drawn.  int8 is torch's dynamic quantisation of the
+linear layers; it has none for convolutions, so SoVITS is not measured with it.
+
+SoVITS: the same codes, phones, speaker and noise are decoded in each precision; compared is the
+audio, as signal-to-noise ratio against single precision.  `latent_snr_db` is that of what goes
+into flow and waveform decoder, and tells how much of the loss is theirs.
+
+Without files the weights are random and of full size (`bench.random_voice`): the figures then say
+how rounding spreads through the layers and nothing of how it sounds.  v2Pro and v2ProPlus share
+their T2S.
 """
 
 import argparse
 import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from bench import random_voice
 from bench.report import result, table
-from tts.checkpoint import read_t2s
+from tts.checkpoint import read_sovits, read_t2s
 from tts.engine.sampling import (
     STEPS_WITHOUT_EOS,
     ExponentialNoise,
@@ -34,35 +43,48 @@ from tts.engine.sampling import (
     tokens_seen,
 )
 from tts.engine.t2s_decode import Limits, decode
+from tts.models.sovits import Sovits
 from tts.models.t2s import T2s, T2sInput
 from tts.spec import T2sSpec
 
-FULL = T2sSpec(
-    hidden=512,
-    heads=16,
-    layers=24,
-    ffn=2048,
-    phones=732,
-    vocabulary=1025,
-    eos=1024,
-    bert=1024,
-    max_sec=54,
-)
 PHONES, PROMPT = 70, 125
-LOGIT_STD = 3.0
-"""Spread of the random model's logits: a choice among some tens of tokens."""
+QUICK_TOKENS, QUICK_CODES = 10, 4
+"""Half precision is slow on a CPU that has no instructions for it."""
+NOISE_SCALE = 0.5
+CPU = torch.device("cpu")
+SOVITS_VERSIONS = ("v2", "v2Pro", "v2ProPlus")
+T2S_SEEDS = {"v2": 0, "v2Pro": 1}
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def load(checkpoint: Path | None) -> T2s:
-    """The model of a checkpoint, or a random one of full size; in single precision."""
+def t2s_models(checkpoint: Path | None) -> dict[str, T2s]:
+    """The model of a checkpoint, or random ones of full size; in single precision, by name."""
     if checkpoint is not None:
         found = read_t2s(checkpoint)
-        cpu = torch.device("cpu")
-        return T2s.load(found.spec, found.tensors, dtype=torch.float32, device=cpu)
-    torch.manual_seed(0)
-    model = T2s(FULL).requires_grad_(False)
-    nn.init.normal_(model.head.weight, std=LOGIT_STD * FULL.hidden**-0.5)
-    return model
+        return {
+            checkpoint.stem: T2s.load(found.spec, found.tensors, dtype=torch.float32, device=CPU)
+        }
+    models = {}
+    for version, seed in T2S_SEEDS.items():
+        spec = random_voice.t2s_spec(version)
+        values = random_voice.tensors(spec, seed)
+        models[version] = T2s.load(spec, values, dtype=torch.float32, device=CPU)
+    return models
+
+
+def sovits_models(checkpoint: Path | None) -> dict[str, Sovits]:
+    """The same for SoVITS."""
+    if checkpoint is not None:
+        found = read_sovits(checkpoint)
+        return {
+            checkpoint.stem: Sovits.load(found.spec, found.tensors, dtype=torch.float32, device=CPU)
+        }
+    models = {}
+    for version in SOVITS_VERSIONS:
+        spec = random_voice.sovits_spec(version)
+        values = random_voice.tensors(spec)
+        models[version] = Sovits.load(spec, values, dtype=torch.float32, device=CPU)
+    return models
 
 
 def utterance(spec: T2sSpec) -> T2sInput:
@@ -122,40 +144,89 @@ def compare(
     }
 
 
-def main(argv: Sequence[str]) -> dict[str, Any]:
-    """Run the bench and return its JSON object."""
-    parser = argparse.ArgumentParser(prog="bench precision", description="Lower precision.")
-    parser.add_argument("--quick", action="store_true", help="40 tokens")
-    parser.add_argument("--tokens", type=int, default=200)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--checkpoint", type=Path, help="a T2S checkpoint; random weights without")
-    options = parser.parse_args(argv)
-    torch.set_num_threads(options.threads)
-    count = 40 if options.quick else options.tokens
-    model = load(options.checkpoint)
+def t2s_figures(model: T2s, count: int) -> dict[str, float]:
+    """What each precision does to a run of so many tokens at most."""
     inputs = utterance(model.spec)
     noise = ExponentialNoise(1, model.spec.vocabulary, model.device)
     limits = Limits(early_stop=count - 1)
     tokens = list(decode(model, inputs, sampling=Sampling(), noise=noise, limits=limits))
     exact = forced(model, inputs, tokens)
+    figures: dict[str, float] = {"steps": len(tokens)}
     variants = {
-        "bf16": copy.deepcopy(model).to(torch.bfloat16),
-        "fp16": copy.deepcopy(model).to(torch.float16),
+        **{name: copy.deepcopy(model).to(dtype) for name, dtype in HALVES.items()},
         "int8": in_int8(model),
     }
-    metrics: dict[str, Any] = {"steps": len(tokens)}
     for name, variant in variants.items():
         found = compare(exact, forced(variant, inputs, tokens), inputs, tokens, noise)
-        metrics |= {f"{metric}_{name}": float(f"{value:.3g}") for metric, value in found.items()}
+        figures |= {f"{metric}_{name}": float(f"{value:.3g}") for metric, value in found.items()}
+    return figures
+
+
+def sovits_figures(model: Sovits, codes: int) -> dict[str, float]:
+    """What each precision does to the audio of so many codes."""
+    rng = torch.Generator().manual_seed(1)
+    spec = model.spec
+    drawn = torch.randint(model.codebook.shape[0], (1, codes), generator=rng)
+    phones = torch.randint(spec.symbols, (1, codes // 2), generator=rng)
+    ge = torch.randn(1, spec.gin, 1, generator=rng)
+    noise = torch.randn(1, spec.latent, model.frames(codes), generator=rng)
+    with torch.inference_mode():
+        latent = model.latent(drawn, model.encode_text(phones), ge)
+        z_p = latent.sample(noise, NOISE_SCALE)
+        exact = model.decode_latent(z_p, ge)
+        figures = {"seconds": codes * 0.04}
+        for name, dtype in HALVES.items():
+            half = copy.deepcopy(model).to(dtype)
+            latent = half.latent(drawn, half.encode_text(phones), ge.to(dtype))
+            low = latent.sample(noise, NOISE_SCALE)
+            figures[f"latent_snr_db_{name}"] = round(snr_db(z_p, low), 1)
+            low = half.decode_latent(low, ge.to(dtype))
+            figures[f"snr_db_{name}"] = round(snr_db(exact, low), 1)
+    return figures
+
+
+def snr_db(exact: Tensor, rough: Tensor) -> float:
+    """How far a signal stands above what was done to it."""
+    noise = (exact - rough.float()).square().mean()
+    return float(10 * (exact.square().mean() / noise).log10())
+
+
+def named(model: str, figures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Figures of several models of a kind under one name each."""
+    return {
+        f"{model}_{version.lower()}_{name}": value
+        for version, found in figures.items()
+        for name, value in found.items()
+    }
+
+
+def main(argv: Sequence[str]) -> dict[str, Any]:
+    """Run the bench and return its JSON object."""
+    parser = argparse.ArgumentParser(prog="bench precision", description="Lower precision.")
+    parser.add_argument("--quick", action="store_true", help="few tokens, little audio")
+    parser.add_argument("--tokens", type=int, default=100, help="of a run of T2S")
+    parser.add_argument("--codes", type=int, default=25, help="that SoVITS decodes, 40 ms each")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--t2s", type=Path, help="a T2S checkpoint; random weights without")
+    parser.add_argument("--sovits", type=Path, help="a SoVITS checkpoint; random weights without")
+    options = parser.parse_args(argv)
+    torch.set_num_threads(options.threads)
+    tokens = QUICK_TOKENS if options.quick else options.tokens
+    codes = QUICK_CODES if options.quick else options.codes
+    choices = {name: t2s_figures(m, tokens) for name, m in t2s_models(options.t2s).items()}
+    audio = {name: sovits_figures(m, codes) for name, m in sovits_models(options.sovits).items()}
+    metrics = {**named("t2s", choices), **named("sovits", audio)}
     table(list(metrics.items()))
     return result(
         "precision",
         threads=options.threads,
         settings={
-            "tokens": count,
+            "tokens": tokens,
+            "codes": codes,
             "phones": PHONES,
             "prompt": PROMPT,
-            "weights": "random" if options.checkpoint is None else options.checkpoint.name,
+            "t2s_weights": "random" if options.t2s is None else options.t2s.name,
+            "sovits_weights": "random" if options.sovits is None else options.sovits.name,
         },
         metrics=metrics,
         targets={},
