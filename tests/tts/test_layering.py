@@ -11,6 +11,17 @@ ROOT = Path(tts.__file__).parent
 # The client is what other packages import: it must not drag an engine or a server in.
 CLIENT_SIDE = ["types.py", "errors.py", "config.py", "client.py", "servers/messages.py"]
 
+# What decides must not need what computes.
+WITHOUT_TORCH = [
+    "engines.py",
+    "engine/types.py",
+    "engine/worker.py",
+    "voices/cache.py",
+    "voices/store.py",
+    "gpt_sovits/catalogue.py",
+    "text/marks.py",
+]
+
 
 def imported(path: Path) -> set[str]:
     """Every module that a file imports, at any depth of its code."""
@@ -36,6 +47,12 @@ def test_the_client_side_imports_no_engine_and_no_server(name: str) -> None:
     names = imported(ROOT / name)
     assert names & heavy == set()
     assert not [module for module in names if module.startswith(("tts.engine", "tts.light"))]
+
+
+@pytest.mark.parametrize("name", WITHOUT_TORCH)
+def test_policy_imports_no_torch(name: str) -> None:
+    names = imported(ROOT / name)
+    assert not [one for one in names if one.startswith(("torch", "transformers", "tts.models"))]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "audio").rglob("*.py")), ids=lambda p: p.name)

@@ -32,6 +32,7 @@ class GptSovitsEngine:
         self._cache: VoiceCache[LoadedVoice] = VoiceCache(
             VoiceLoader(self._entries, config, placement), budget_bytes=config.budget_mb * MB
         )
+        self._failed: set[str] = set()
         first = [one.voice for one in preloaded(config, self._entries)]
         self._cache.preload([wanted(voice.id, voice.languages[0]) for voice in first])
 
@@ -40,19 +41,28 @@ class GptSovitsEngine:
         return self._entries[voice_id].compiled.gain_db
 
     def ready(self) -> tuple[str, str] | None:
-        """The voice and language used last of those in memory."""
+        """The voice and language used last of those in memory; one that failed last, such as a
+        voice whose weights overflow, only when there is no other."""
         in_memory = self._cache.voices
+        sound = [one for one in in_memory if one not in self._failed]
         if not in_memory:
             return None
-        voice_id, _, language = in_memory[-1].rpartition("/")
+        voice_id, _, language = (sound or in_memory)[-1].rpartition("/")
         return voice_id, language
 
     def speak(self, request: SynthesisRequest) -> Iterator[Step]:
         """The same request gives the same samples."""
-        with self._cache.lease(wanted(request.voice, request.language)) as lease:
+        asked = wanted(request.voice, request.language)
+        with self._cache.lease(asked) as lease:
             if not lease.loading.done():
                 yield lease.loading
-            yield from speak(request, lease.voice)
+            voice = lease.voice
+            try:
+                yield from speak(request, voice)
+            except Exception:
+                self._failed.add(asked)
+                raise
+            self._failed.discard(asked)
 
     def close(self) -> None:
         """Waits for a load under way."""

@@ -163,6 +163,8 @@ def test_a_model_that_gives_no_numbers_is_a_failure_and_the_engine_lives_on(
             lease.voice.models.t2s.head.weight.fill_(torch.nan)
             with pytest.raises(EngineFailed, match="not finite, not finite"):
                 pieces(running, say(voice="eve"))
+        # Another voice has to prove that the engine works.
+        assert running.ready() == ("ann", "en")
         assert np.array_equal(samples(running, say()), expected)
 
 
@@ -301,6 +303,18 @@ def test_a_voice_that_loads_holds_up_no_other(
             await worker.stop()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_lower_precision_speaks_too(tmp_path: Path, dtype: str) -> None:
+    add_voice(tmp_path, "ann")
+    add_voice(tmp_path, "pro", t2s="v2", sovits="v2ProPlus")
+    with engine(tmp_path, dtype=dtype) as running:
+        for voice in ("ann", "pro"):
+            heard = samples(running, say(voice=voice))
+            assert heard.dtype == np.float32
+            assert len(heard) > RATE_HZ // 4
 
 
 def test_a_gpu_that_is_not_there_is_named(tmp_path: Path) -> None:
