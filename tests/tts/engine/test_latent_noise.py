@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tts.properties import quick
 from tts.engine.latent_noise import LatentNoise
 from tts.engine.sampling import SEEDS, ExponentialNoise
 from tts.errors import BadRequest
@@ -12,6 +13,7 @@ from tts.errors import BadRequest
 CPU = torch.device("cpu")
 
 
+@quick
 @given(cut=st.integers(0, 30), seed=st.integers(0, SEEDS - 1))
 def test_frames_drawn_in_two_windows_are_those_drawn_in_one(cut: int, seed: int) -> None:
     noise = LatentNoise(seed, 6, CPU)

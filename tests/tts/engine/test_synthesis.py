@@ -130,7 +130,7 @@ def test_a_long_but_healthy_run_is_not_cut() -> None:
 def test_a_run_that_goes_wrong_is_tried_again_and_the_healthy_one_is_heard(
     bad: Callable[[int], int],
 ) -> None:
-    utterance, _ = speak(bad, says(30), phones=40)
+    utterance, _ = speak(bad, says(30), phones=8)
     assert (utterance.codes, utterance.end) == (tuple(range(30)), End.EOS)
 
 
@@ -142,7 +142,7 @@ def test_a_runaway_is_cut_where_slow_speech_would_have_ended() -> None:
 
 
 def test_a_loop_is_cut_where_it_begins() -> None:
-    utterance, _ = speak(drones(40), babbles, phones=40)
+    utterance, _ = speak(drones(40), babbles, phones=8)
     assert utterance.end is End.LOOP
     # A window of 150 tokens of 12 kinds may hold 11 that came before the drone.
     assert utterance.codes == tuple(range(29))
@@ -150,13 +150,13 @@ def test_a_loop_is_cut_where_it_begins() -> None:
 
 def test_of_two_unhealthy_runs_the_shorter_is_heard() -> None:
     loop, runaway = drones(60), babbles
-    assert speak(loop, runaway, phones=40)[0].end is End.LOOP
-    assert speak(runaway, loop, phones=40)[0].end is End.LOOP
+    assert speak(loop, runaway, phones=8)[0].end is End.LOOP
+    assert speak(runaway, loop, phones=8)[0].end is End.LOOP
 
 
 def test_a_drone_from_the_first_token_on_is_never_heard() -> None:
-    with pytest.raises(EngineFailed, match="40 phones in 2 attempts: loop, loop"):
-        speak(drones(0), drones(0), phones=40)
+    with pytest.raises(EngineFailed, match="8 phones in 2 attempts: loop, loop"):
+        speak(drones(0), drones(0), phones=8)
 
 
 def test_numbers_that_overflow_twice_are_a_failure() -> None:

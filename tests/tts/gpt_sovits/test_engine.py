@@ -94,6 +94,7 @@ def test_a_voice_is_offered_as_its_files_say(tmp_path: Path) -> None:
         assert running.gain_db("ann") == GAIN_DB
 
 
+@pytest.mark.golden
 def test_the_same_request_gives_the_same_samples_whatever_was_said_before(tmp_path: Path) -> None:
     add_voice(tmp_path, "ann")
     with engine(tmp_path) as running:
@@ -104,6 +105,7 @@ def test_the_same_request_gives_the_same_samples_whatever_was_said_before(tmp_pa
         assert np.array_equal(samples(running, say(LONG)), first)
 
 
+@pytest.mark.golden
 def test_emotion_speed_and_the_voices_own_seed_change_what_is_heard(tmp_path: Path) -> None:
     add_voice(tmp_path, "ann")
     add_voice(tmp_path, "ann2", settings="manner.seed = 5")
@@ -185,6 +187,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return loads
 
 
+@pytest.mark.golden
 def test_voices_share_their_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number, voice in enumerate(("ann", "bob")):
         add_voice(tmp_path, voice, seed=number)
@@ -198,6 +201,7 @@ def test_voices_share_their_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not np.array_equal(heard[0], heard[1])
 
 
+@pytest.mark.golden
 def test_a_voice_that_does_not_fit_beside_idle_ones_takes_their_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tts.properties import quick
 from tts.errors import EngineFailed, Overloaded
 from tts.voices.cache import MB, Ledger, Part, VoiceCache
 
@@ -89,6 +90,7 @@ STEPS = st.lists(
 )
 
 
+@quick
 @given(budget=st.integers(1, 60), steps=STEPS)
 def test_whatever_happens_the_budget_holds_and_voices_in_use_stay(
     budget: int, steps: list[tuple[str, str, set[int], set[str]]]
