@@ -20,13 +20,14 @@ from loguru import logger
 from tts import engines
 from tts.audio.chain import BYTES_PER_SAMPLE
 from tts.audio.sinks import Sink, WavFile, player
-from tts.config import ServiceConfig
+from tts.config import EngineName, ServiceConfig
 from tts.engine.types import Engine
 from tts.errors import EngineFailed, VoiceNotFound
 from tts.service import SynthesisService
 from tts.terminal import Terminal
 from tts.types import SynthesisRequest, Voice
 
+CLONED: EngineName = "gpt-sovits"
 Builders = Mapping[str, Callable[[], Engine]]
 
 
@@ -76,8 +77,12 @@ def run(args: argparse.Namespace, config: ServiceConfig) -> int:
         return SynthesisRequest(text, voice.id, language, args.speed, args.emotion)
 
     sink = WavFile(args.out) if args.out is not None else player()
+    builders = engines.builders(config)
+    if (config.gpt_sovits.voices_dir / args.voice).is_dir() and CLONED in builders:
+        # Its folder tells the voice's engine, so no other needs to be asked.
+        builders = {CLONED: builders[CLONED], **builders}
     try:
-        asyncio.run(say(args.voice, request, sink, config, engines.builders(config), terminal))
+        asyncio.run(say(args.voice, request, sink, config, builders, terminal))
     except KeyboardInterrupt:
         terminal.say("stopped")
         return 130

@@ -1,5 +1,6 @@
 """`python -m tts say`: with a scripted engine in this process, and whole in its own."""
 
+import argparse
 import asyncio
 import os
 import signal
@@ -14,10 +15,10 @@ import pytest
 from tests.tts.fake_engine import RATE_HZ, FakeEngine, builders, ramp_pcm
 from tests.tts.test_terminal import Screen
 from tts.audio.sinks import WavFile
-from tts.config import ServiceConfig
+from tts.config import GptSovitsConfig, ServiceConfig
 from tts.engine.types import Engine
 from tts.errors import BadRequest, EngineFailed, VoiceNotFound
-from tts.say import Account, Builders, find, say
+from tts.say import Account, Builders, add_arguments, find, run, say
 from tts.terminal import Terminal
 from tts.types import SynthesisRequest, Voice
 
@@ -86,6 +87,23 @@ def test_engines_before_that_of_the_voice_are_closed(tmp_path: Path) -> None:
     asyncio.run(saying.say())
     assert first.closed
     assert first.steps == []
+
+
+def test_a_voice_with_a_folder_is_asked_of_the_engine_of_cloned_voices_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never() -> Engine:
+        raise AssertionError("built")
+
+    (tmp_path / "voices" / "ann").mkdir(parents=True)
+    built = {"hibari": never, "gpt-sovits": FakeEngine}
+    monkeypatch.setattr("tts.say.engines.builders", lambda _: built)
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    args = parser.parse_args(["hello", "--voice", "ann", "--out", str(tmp_path / "x.wav")])
+    folders = GptSovitsConfig(voices_dir=tmp_path / "voices")
+    assert run(args, ServiceConfig(gpt_sovits=folders)) == 0
+    assert (tmp_path / "x.wav").exists()
 
 
 def test_an_unknown_voice_lists_those_there_are_and_what_was_left_out() -> None:

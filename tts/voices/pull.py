@@ -91,9 +91,9 @@ def _pull(order: "Order", hub: "Hub", terminal: Terminal, *, replace_changed: bo
         print(f"{order.folder}: everything is here; nothing was fetched")
     print(
         "Next, make a voice of 3 to 10 seconds of speech that you may use:\n"
-        "  python -m tts voices add NAME --clip CLIP.wav --text 'what it says' --language en\n"
-        "  python -m tts voices compile NAME\n"
-        "  python -m tts say 'Hello.' --voice NAME --out hello.wav"
+        "  parley voices add NAME --clip CLIP.wav --text 'what it says' --language en\n"
+        "  parley voices compile NAME\n"
+        "  parley say 'Hello.' --voice NAME --out hello.wav"
     )
     return 0
 

@@ -37,6 +37,14 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
+class Stall:
+    """Send so many bytes of the answer, and no more until told; then break the connection."""
+
+    after_bytes: int
+    told: threading.Event
+
+
+@dataclass(frozen=True, slots=True)
 class Wrong:
     """Send other bytes, as many as there should be."""
 
@@ -188,11 +196,13 @@ class _Store(_Handler):
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if isinstance(fault, Cut):
+        if isinstance(fault, Cut | Stall):
             body = body[: fault.after_bytes]
             self.close_connection = True
         self.wfile.write(body)
         self.hub.sent_bytes[path] += len(body)
+        if isinstance(fault, Stall):
+            fault.told.wait(timeout=60)
 
 
 def _described(path: str, content: bytes) -> dict[str, object]:

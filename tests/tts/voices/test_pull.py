@@ -9,6 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tts.voices.hub_server import COMMIT, Cut, HubServer, Status, Whole, Wrong, serving
+from tests.tts.voices.hub_server import COMMIT, Cut, HubServer, Stall, Status, Whole, Wrong, serving
 from tts.terminal import Terminal
 from tts.voices import official, pulling
 from tts.voices.download import TRIES
@@ -65,6 +66,11 @@ class Run:
     def states(self, *, thorough: bool = False) -> dict[str, str]:
         found = survey(self.order, Hub(self.hub.endpoint), Terminal(self.said), thorough=thorough)
         return {item.file.path: state.kind for item, state in found}
+
+    @property
+    def parts(self) -> list[Path]:
+        """What has come of files that are not whole."""
+        return list(self.folder.rglob(".*.part"))
 
     @property
     def files(self) -> set[str]:
@@ -200,6 +206,29 @@ def test_the_next_pull_goes_on_where_the_last_one_gave_up(run: Run) -> None:
     assert run.hub.sent_bytes[SOVITS] == LARGE_BYTES
     assert f"{SOVITS}: going on at 2.0 MB" in run.said.getvalue()
     assert run.files == {*V2, "pulled.json"}
+
+
+def test_a_killed_pull_leaves_nothing_that_looks_whole_and_is_taken_up(run: Run) -> None:
+    told = threading.Event()
+    run.hub.fail(SOVITS, Stall(1_500_000, told))
+    command = [sys.executable, "-m", "tts", "voices", "pull", "v2", "--no-chinese"]
+    process = subprocess.Popen(
+        [*command, "--to", str(run.folder)],
+        env={**os.environ, "HF_ENDPOINT": run.hub.endpoint, "HF_TOKEN": "x"},
+    )
+    try:
+        while (have := sum(part.stat().st_size for part in run.parts)) < 1_000_000:
+            assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+        told.set()
+    have = sum(part.stat().st_size for part in run.parts)
+    assert run.files.isdisjoint({SOVITS})
+    run.pull()
+    assert (run.folder / SOVITS).read_bytes() == content_of(SOVITS)
+    assert run.hub.ranges[SOVITS] == ["", f"bytes={have}-"]
+    assert run.parts == []
 
 
 def test_a_server_without_ranges_is_begun_anew(run: Run) -> None:
