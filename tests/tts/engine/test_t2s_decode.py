@@ -84,9 +84,10 @@ def test_a_run_ends_once_it_has_more_tokens_than_the_early_stop(limit: int, coun
     assert (len(tokens), end) == (count, End.LENGTH)
 
 
-def test_a_run_ends_after_a_minute() -> None:
-    tokens, end = run(ScriptedModel(counting))
-    assert (len(tokens), end) == (1500, End.LENGTH)
+def test_a_run_ends_after_so_many_steps_as_its_limits_say_a_minute_if_they_say_nothing() -> None:
+    tokens, end = run(ScriptedModel(counting), limits=Limits(early_stop=10_000, steps=60))
+    assert (len(tokens), end) == (60, End.LENGTH)
+    assert (LONG.steps, LONG.most) == (60 * 25, 60 * 25)
 
 
 def test_the_end_token_counts_also_where_a_limit_is_reached() -> None:
