@@ -12,10 +12,10 @@ whose numbers are finite.
 
 - Numbers that are not finite, in the logits or in the audio, and a run without a token: once again
   with another seed; then `EngineFailed`.
-- A runaway (`End.RUNAWAY`, `End.LENGTH`): once again with another seed.  If that one is not healthy
-  either, the shorter of the two is heard, cut where slow speech of this text would have ended:
-  the text comes first in such a run, and babble after it.
-- A loop (`End.LOOP`): the same, and the run is cut where the loop begins.  If nothing stands before
+- A runaway (`End.RUNAWAY`, `End.LENGTH`) or a loop (`End.LOOP`): once again with another seed.  If
+  that run is not healthy either, one of the two is heard, cut: the text comes first in such a run,
+  and babble after it.  A loop is cut where it begins, and both where slow speech of this text would
+  have ended.  Heard is the shorter, unless it is too short for the text.  If nothing stands before
   the loop in either run: `EngineFailed`.
 - The reference's own tokens are never given back: a run holds the tokens drawn after them only.
 """
@@ -38,9 +38,11 @@ from tts.models.t2s import T2s, T2sInput
 ATTEMPTS = 2
 """Runs at most: one, and one more with another seed when it fails."""
 
-SLOW_TOKENS = 25
-SLOW_TOKENS_PER_PHONE = 7.5
-"""Slow speech: 1 s, and 0.3 s for each phone, pauses included, in tokens of 40 ms."""
+SLOW_TOKENS, SLOW_TOKENS_PER_PHONE = 25, 5
+"""Slow speech in tokens of 40 ms: 1 s, and 0.2 s for each phone.  Everyday speech has 0.1 s."""
+
+FAST_TOKENS_PER_PHONE = 1.25
+"""Nobody speaks faster than 20 phones a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,17 @@ class Utterance:
     codes: tuple[int, ...]
     """The semantic tokens of these samples."""
     end: End
-    """Why the tokens ended; anything but `End.EOS` was cut."""
+    """Why the tokens ended; with anything but `End.EOS` they were cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that did not end by itself."""
+
+    codes: tuple[int, ...]
+    """What is left of it after the cut."""
+    end: End
+    manner: Manner
 
 
 def synthesise(
@@ -107,24 +119,24 @@ def synthesise(
     model does not have.
     """
     limits = Limits.of(models.t2s.spec, phones.shape[1])
-    unhealthy: list[tuple[tuple[int, ...], End, Manner]] = []
+    unhealthy: list[Run] = []
     for attempt in range(ATTEMPTS):
         manner_now = replace(manner, seed=(manner.seed + attempt) % SEEDS)
         run = tokens(models.t2s, reference, phones, features, manner_now, limits)
         codes, end = yield from _all_of(run)
         if end is not End.EOS:
-            unhealthy.append((worth_hearing(codes, end, limits, phones.shape[1]), end, manner_now))
+            unhealthy.append(Run(cut(codes, end, limits, phones.shape[1]), end, manner_now))
             continue
         samples = decode_codes(models.sovits, reference, codes, phones, manner_now)
         yield
         if samples is not None:
             return Utterance(samples, codes, end)
-    for codes, end, manner_then in sorted(unhealthy, key=lambda one: len(one[0])):
-        samples = decode_codes(models.sovits, reference, codes, phones, manner_then)
+    for one in best_first(unhealthy, phones.shape[1]):
+        samples = decode_codes(models.sovits, reference, one.codes, phones, one.manner)
         yield
         if samples is not None:
-            return Utterance(samples, codes, end)
-    ends = [str(end) for _, end, _ in unhealthy] or ["audio that is not finite"]
+            return Utterance(samples, one.codes, one.end)
+    ends = [str(one.end) for one in unhealthy] or ["audio that is not finite"]
     raise EngineFailed(
         f"nothing to hear came of {phones.shape[1]} phones in {ATTEMPTS} attempts: "
         f"{', '.join(ends)}"
@@ -172,17 +184,23 @@ def decode_codes(
     return samples if np.isfinite(samples).all() else None
 
 
-def worth_hearing(codes: tuple[int, ...], end: End, limits: Limits, phones: int) -> tuple[int, ...]:
-    """What of a run that did not end by itself is played: the text, if any of it is there."""
-    match end:
-        case End.NOT_FINITE:
-            return ()
-        case End.LOOP:
-            return codes[: -limits.loop_span]
-        case End.RUNAWAY | End.LENGTH:
-            return codes[: int(SLOW_TOKENS + SLOW_TOKENS_PER_PHONE * phones)]
-        case End.EOS:
-            return codes
+def cut(codes: tuple[int, ...], end: End, limits: Limits, phones: int) -> tuple[int, ...]:
+    """What may be heard of a run that did not end by itself."""
+    if end is End.NOT_FINITE:
+        return ()
+    if end is End.LOOP:
+        codes = codes[: -limits.loop_span]
+    return codes[: SLOW_TOKENS + SLOW_TOKENS_PER_PHONE * phones]
+
+
+def best_first(runs: Sequence[Run], phones: int) -> list[Run]:
+    """Runs that may hold the text, the shorter first; then the others, the longer first."""
+    enough = FAST_TOKENS_PER_PHONE * phones
+    return sorted(runs, key=lambda run: _rank(len(run.codes), enough))
+
+
+def _rank(tokens: int, enough: float) -> tuple[bool, int]:
+    return (False, tokens) if tokens >= enough else (True, -tokens)
 
 
 def _all_of(

@@ -11,7 +11,7 @@ import torch
 from tts.config import GptSovitsConfig
 from tts.engine.types import Step
 from tts.gpt_sovits.catalogue import ENGINE, preloaded, read_catalogue
-from tts.gpt_sovits.loading import Placement, VoiceLoader, wanted
+from tts.gpt_sovits.loading import Placement, VoiceLoader, asked, wanted
 from tts.gpt_sovits.speaker import speak
 from tts.gpt_sovits.voice import LoadedVoice
 from tts.types import SynthesisRequest
@@ -45,24 +45,21 @@ class GptSovitsEngine:
         voice whose weights overflow, only when there is no other."""
         in_memory = self._cache.voices
         sound = [one for one in in_memory if one not in self._failed]
-        if not in_memory:
-            return None
-        voice_id, _, language = (sound or in_memory)[-1].rpartition("/")
-        return voice_id, language
+        return asked((sound or in_memory)[-1]) if in_memory else None
 
     def speak(self, request: SynthesisRequest) -> Iterator[Step]:
         """The same request gives the same samples."""
-        asked = wanted(request.voice, request.language)
-        with self._cache.lease(asked) as lease:
+        want = wanted(request.voice, request.language)
+        with self._cache.lease(want) as lease:
             if not lease.loading.done():
                 yield lease.loading
             voice = lease.voice
             try:
                 yield from speak(request, voice)
             except Exception:
-                self._failed.add(asked)
+                self._failed.add(want)
                 raise
-            self._failed.discard(asked)
+            self._failed.discard(want)
 
     def close(self) -> None:
         """Waits for a load under way."""

@@ -85,6 +85,12 @@ def wanted(voice_id: str, language: str) -> str:
     return f"{voice_id}/{language}"
 
 
+def asked(wanted_id: str) -> tuple[str, str]:
+    """The voice and the language that the cache is asked for."""
+    voice_id, _, language = wanted_id.rpartition("/")
+    return voice_id, language
+
+
 class VoiceLoader:
     """See `tts.voices.cache.Loader`."""
 
@@ -137,7 +143,7 @@ class VoiceLoader:
         )
 
     def _asked(self, voice_id: str) -> tuple[Entry, str]:
-        name, _, language = voice_id.rpartition("/")
+        name, language = asked(voice_id)
         return self._entries[name], language
 
     def _t2s(self, path: Path) -> T2s:

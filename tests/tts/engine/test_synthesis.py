@@ -21,8 +21,8 @@ from tts.errors import BadRequest, EngineFailed
 SAMPLES_PER_CODE = 1280
 GREEDY = Manner(Sampling(top_k=1, repetition_penalty=1.0))
 PHONES = 3
-# 1 s, and 0.3 s a phone.
-SLOW_TOKENS = 47
+# 1 s, and 0.2 s a phone.
+SLOW_TOKENS = 40
 RUNAWAY_TOKENS = 145
 
 
@@ -148,10 +148,22 @@ def test_a_loop_is_cut_where_it_begins() -> None:
     assert utterance.codes == tuple(range(29))
 
 
-def test_of_two_unhealthy_runs_the_shorter_is_heard() -> None:
-    loop, runaway = drones(60), babbles
-    assert speak(loop, runaway, phones=8)[0].end is End.LOOP
-    assert speak(runaway, loop, phones=8)[0].end is End.LOOP
+@pytest.mark.parametrize(("after", "heard"), [(60, End.LOOP), (15, End.RUNAWAY)])
+def test_of_two_unhealthy_runs_the_shorter_that_may_hold_the_text_is_heard(
+    after: int, heard: End
+) -> None:
+    loop, runaway = drones(after), babbles
+    assert speak(loop, runaway, phones=8)[0].end is heard
+    assert speak(runaway, loop, phones=8)[0].end is heard
+
+
+def test_a_little_of_the_text_is_better_than_nothing() -> None:
+    assert len(speak(drones(15), drones(13), phones=8)[0].codes) == 3
+
+
+def test_a_loop_after_long_babble_is_cut_like_a_runaway() -> None:
+    assert len(speak(drones(66), overflows, phones=8)[0].codes) == 55
+    assert len(speak(drones(90), overflows, phones=10)[0].codes) == 25 + 5 * 10
 
 
 def test_a_drone_from_the_first_token_on_is_never_heard() -> None:
