@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.checkpoint import Checkpoint, read_sovits
+from tts.checkpoint import Checkpoint, read
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 CKPT = GOLDEN / "ckpt"
@@ -166,9 +166,9 @@ def records_of(path: Path) -> tuple[bytes, dict[str, bytes]]:
 
 
 @cache
-def golden_sovits(version: str) -> Checkpoint:
-    """The golden SoVITS checkpoint of a version, read once; nobody may write to its arrays."""
-    checkpoint = read_sovits(CKPT / f"sovits_{version}.pth")
+def golden_checkpoint(name: str) -> Checkpoint:
+    """A file of the golden checkpoints, read once; nobody may write to its arrays."""
+    checkpoint = read(CKPT / name)
     for array in checkpoint.tensors.values():
         array.flags.writeable = False
     return checkpoint

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.tts.checkpoint.files import CKPT, VERSIONS, with_hparams
+from tests.tts.checkpoint.files import CKPT, VERSIONS, golden_checkpoint, with_hparams
 from tts.checkpoint import CheckpointError, convert, describe, read
 from tts.checkpoint import conversion as conversion_module
 
@@ -21,7 +21,7 @@ def test_the_converted_file_holds_the_same_model(name: str, tmp_path: Path) -> N
     out = tmp_path / "voice.safetensors"
     digest = convert(CKPT / name, out)
     assert digest == hashlib.sha256(out.read_bytes()).hexdigest()
-    before, after = read(CKPT / name), read(out)
+    before, after = golden_checkpoint(name), read(out)
     assert (after.spec, after.info) == (before.spec, before.info)
     assert set(after.tensors) == set(before.tensors)
     for key, array in before.tensors.items():
@@ -59,7 +59,7 @@ def test_the_layout_is_that_of_safetensors(tmp_path: Path) -> None:
     assert [a for a, _ in ends] == [0, *(b for _, b in ends[:-1])]
     assert ends[-1][1] == len(data) - 8 - length
     begin, end = header["ar_predict_layer.weight"]["data_offsets"]
-    expected = read(CKPT / "t2s_v1.ckpt").tensors["ar_predict_layer.weight"]
+    expected = golden_checkpoint("t2s_v1.ckpt").tensors["ar_predict_layer.weight"]
     assert data[8 + length + begin : 8 + length + end] == expected.tobytes()
 
 

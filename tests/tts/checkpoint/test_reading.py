@@ -18,7 +18,7 @@ from tests.tts.checkpoint.files import (
     Call,
     Named,
     Stored,
-    golden_sovits,
+    golden_checkpoint,
     pickled,
     records_of,
     save,
@@ -59,7 +59,7 @@ def golden(version: str) -> Path:
 
 def changed(path: Path, change: Callable[[dict[str, Any], dict[str, Any]], None]) -> Path:
     """A small SoVITS v2 file after `change(weight, config)`."""
-    tensors = golden_sovits("v2").tensors
+    tensors = golden_checkpoint("sovits_v2.pth").tensors
     weight: dict[str, Any] = {name: Stored.of(array) for name, array in tensors.items()}
     config = json.loads(json.dumps(SOVITS_CONFIG))
     change(weight, config)
@@ -68,7 +68,7 @@ def changed(path: Path, change: Callable[[dict[str, Any], dict[str, Any]], None]
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_version_is_told_by_what_is_in_the_file(version: str) -> None:
-    checkpoint = golden_sovits(version)
+    checkpoint = golden_checkpoint(f"sovits_{version}.pth")
     assert checkpoint.spec.version == version
     assert checkpoint.info == "8epoch_216iteration"
     assert set(checkpoint.tensors) == set(sovits_table(checkpoint.spec))
@@ -77,7 +77,10 @@ def test_every_version_is_told_by_what_is_in_the_file(version: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_pickled_hparams_config_gives_the_same_model(version: str, tmp_path: Path) -> None:
-    plain, other = golden_sovits(version), read_sovits(with_hparams(version, tmp_path))
+    plain, other = (
+        golden_checkpoint(f"sovits_{version}.pth"),
+        read_sovits(with_hparams(version, tmp_path)),
+    )
     assert other.spec == plain.spec
     assert list(other.tensors) == list(plain.tensors)
     for name, array in plain.tensors.items():
@@ -86,7 +89,7 @@ def test_a_pickled_hparams_config_gives_the_same_model(version: str, tmp_path: P
 
 def test_the_values_are_those_in_the_file() -> None:
     _, records = records_of(golden("v1"))
-    tensors = golden_sovits("v1").tensors
+    tensors = golden_checkpoint("sovits_v1.pth").tensors
     weight = tensors["enc_p.ssl_proj.weight"]
     assert weight.shape == (20, 24, 1)
     assert weight.tobytes() == records["data/0"]
@@ -99,7 +102,7 @@ def test_the_arrays_can_be_written_to() -> None:
 
 
 def test_the_sizes_are_read_off_the_shapes() -> None:
-    assert golden_sovits("v2ProPlus").spec == SovitsSpec(
+    assert golden_checkpoint("sovits_v2ProPlus.pth").spec == SovitsSpec(
         version="v2ProPlus",
         symbols=732,
         sample_rate_hz=32000,
@@ -235,10 +238,10 @@ def test_a_description_says_what_the_file_is() -> None:
     assert (found.dtypes, found.info) == (("F16",), "8epoch_216iteration")
     assert found.size_bytes == golden("v1").stat().st_size
     assert (found.usable, found.note) == (True, "")
-    tensors = golden_sovits("v1").tensors
+    tensors = golden_checkpoint("sovits_v1.pth").tensors
     used = [a.size for name, a in tensors.items() if "_codebook" not in name]
     assert found.parameters == sum(used)
-    assert found.spec == golden_sovits("v1").spec
+    assert found.spec == golden_checkpoint("sovits_v1.pth").spec
 
 
 def test_a_description_of_t2s_knows_only_the_phone_table() -> None:
@@ -277,7 +280,7 @@ def test_the_state_dicts_own_notes_are_passed_over() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 def test_other_floating_types_keep_their_values(dtype: str, tmp_path: Path) -> None:
-    expected = golden_sovits("v2").tensors
+    expected = golden_checkpoint("sovits_v2.pth").tensors
 
     def widen(weight: dict[str, Any], config: dict[str, Any]) -> None:
         for name, array in expected.items():
@@ -298,7 +301,7 @@ def test_other_floating_types_keep_their_values(dtype: str, tmp_path: Path) -> N
 
 def test_a_transposed_or_shifted_tensor_keeps_its_values(tmp_path: Path) -> None:
     name, bias = "ref_enc.fc.fc.weight", "ref_enc.fc.fc.bias"
-    expected = golden_sovits("v2").tensors
+    expected = golden_checkpoint("sovits_v2.pth").tensors
 
     def reorder(weight: dict[str, Any], config: dict[str, Any]) -> None:
         rows, columns = expected[name].shape
