@@ -111,5 +111,9 @@ def _say_states(order: "Order", hub: "Hub", terminal: Terminal, *, verify: bool)
         total = megabytes(sum(item.file.size_bytes for item in wanted))
         print(f"to fetch: {len(wanted)} files, {total}")
         return 0
-    print("every file is right" if right else "not every file is right: pull again")
+    print(
+        "every file is right"
+        if right
+        else "not every file is right: pull again, with --replace if one is another file"
+    )
     return 0 if right else 1

@@ -365,10 +365,9 @@ def _unpack(archive: Path, folder: Path) -> list[Path]:
         shutil.rmtree(rest, ignore_errors=True)
     try:
         with zipfile.ZipFile(archive) as packed:
-            tops = {PurePosixPath(name).parts[0] for name in packed.namelist()}
-            if len(tops) != 1:
-                raise PullError(f"{archive}: holds {len(tops)} things, not one folder")
-            new.mkdir(parents=True)
+            tops = {name.split("/", 1)[0] for name in packed.namelist()}
+            if len(tops) != 1 or tops & {"", ".", ".."}:
+                raise PullError(f"{archive}: not one folder, but {sorted(tops)}")
             packed.extractall(new)  # drops ".." and leading slashes from names
     except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
         raise PullError(f"{archive}: cannot be unpacked: {error}") from error

@@ -69,8 +69,8 @@ class Run:
 
     @property
     def parts(self) -> list[Path]:
-        """What has come of files that are not whole."""
-        return list(self.folder.rglob(".*.part"))
+        """What has come of `SOVITS` while it is not whole."""
+        return list(self.folder.rglob(f".{Path(SOVITS).name}.*.part"))
 
     @property
     def files(self) -> set[str]:
@@ -381,6 +381,24 @@ def test_the_command_says_what_to_do_without_a_network(tmp_path: Path) -> None:
         assert part in ended.stderr
 
 
+def test_a_proxy_is_used(hub: HubServer, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "tts", "voices", "pull", "v2", "--dry-run", "--to", str(tmp_path)],
+        env={
+            **{name: value for name, value in os.environ.items() if "proxy" not in name.lower()},
+            "HF_ENDPOINT": "http://hub.invalid",
+            "HF_TOKEN": "x",
+            "HTTP_PROXY": hub.endpoint,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 0
+    assert ended.stdout.splitlines()[-1] == "to fetch: 8 files, 3.1 MB"
+    assert hub.described == 1
+
+
 def zipped(files: dict[str, bytes]) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -408,11 +426,21 @@ def test_the_chinese_reading_model_is_unpacked_and_its_archive_removed(run: Run)
     assert (run.folder / brought[1]).read_bytes() == b"a b"
 
 
-def test_an_archive_that_is_none_is_named(run: Run) -> None:
+@pytest.mark.parametrize(
+    ("archive", "said"),
+    [
+        (b"not a zip file" * 100, "cannot be unpacked"),
+        (zipped({"a/x": b"1", "b/x": b"2"}), r"not one folder, but \['a', 'b'\]"),
+        (zipped({"../x": b"1"}), r"not one folder, but \['..'\]"),
+        (zipped({"/x": b"1"}), r"not one folder, but \[''\]"),
+    ],
+)
+def test_an_archive_that_is_not_one_folder_is_named(run: Run, archive: bytes, said: str) -> None:
     run.order = replace(run.order, versions=(), g2pw=True)
-    run.hub.give(G2PW_REPOSITORY, G2PW_ARCHIVE, b"not a zip file" * 100)
-    with pytest.raises(PullError, match="G2PWModel.zip: cannot be unpacked"):
+    run.hub.give(G2PW_REPOSITORY, G2PW_ARCHIVE, archive)
+    with pytest.raises(PullError, match=f"G2PWModel.zip: {said}"):
         run.pull()
+    assert not (run.folder / official.G2PW).exists()
 
 
 def test_the_language_detector_is_checked_by_the_checksum_that_is_known(
