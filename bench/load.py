@@ -10,7 +10,8 @@ process of its own, on files that were just written, so they come from the page 
 - load: both safetensors files into models on the CPU, in single precision;
 - run: the same, and then a second of audio from 30 phones, whose numbers must be finite.
 
-Times leave out the start of Python and of torch.  `peak_mb` is the most memory that the process
+Times leave out the start of Python and of torch; `cpu_s`, of all threads, is what a machine with
+other work says most truly.  `peak_mb` is the most memory that the process
 ever held (VmHWM), imports included; `imports_mb` is what it held before the step.
 """
 
@@ -61,6 +62,7 @@ def measure(version: str, folder: Path, repeats: int, threads: int) -> dict[str,
         runs = [measured(name, version, folder, threads) for _ in range(repeats)]
         of = {key: [run[key] for run in runs] for key in runs[0]}
         metrics[f"{name}_{version}_s_p50"] = round(float(np.median(of["s"])), 3)
+        metrics[f"{name}_{version}_cpu_s_p50"] = round(float(np.median(of["cpu_s"])), 3)
         metrics[f"{name}_{version}_peak_mb"] = round(max(of["peak_mb"]))
         metrics[f"{name}_{version}_imports_mb"] = round(float(np.median(of["imports_mb"])))
         if name == "load":

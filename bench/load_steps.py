@@ -126,12 +126,18 @@ def step(name: str, version: str, folder: Path, threads: int) -> dict[str, float
 
         torch.set_num_threads(threads)
     imports_mb = held_mb("VmRSS")
-    began_s = time.perf_counter()
+    began_s, began_cpu_s = time.perf_counter(), time.process_time()
     kept = STEPS[name](folder, version)
-    spent_s = time.perf_counter() - began_s
+    spent_s, spent_cpu_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
     after_mb = held_mb("VmRSS")
     del kept
-    return {"s": spent_s, "imports_mb": imports_mb, "peak_mb": held_mb("VmHWM"), "mb": after_mb}
+    return {
+        "s": spent_s,
+        "cpu_s": spent_cpu_s,
+        "imports_mb": imports_mb,
+        "peak_mb": held_mb("VmHWM"),
+        "mb": after_mb,
+    }
 
 
 if __name__ == "__main__":
