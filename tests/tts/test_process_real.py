@@ -29,7 +29,7 @@ def command(folder: Path, *options: str) -> list[str]:
     address = f"unix:{folder / 's'}"
     return [
         *[sys.executable, "-m", "tts", "serve", "--address", address],
-        *["--config", str(config), *options],
+        *(options if "--settings" in options else ["--config", str(config), *options]),
     ]
 
 
