@@ -64,7 +64,8 @@ def _with_text(arguments: Sequence[str], config: Config, cache_dir: Path) -> lis
 def _could_be_a_reference(clip: str) -> bool:
     """Whether it is worth transcribing; if not, the command itself says why."""
     try:
-        return 0 < soundfile.info(clip).duration <= LONGEST_CLIP_S
+        duration_s: float = soundfile.info(clip).duration
+        return 0 < duration_s <= LONGEST_CLIP_S
     except (soundfile.SoundFileError, OSError):
         return False
 
