@@ -54,6 +54,8 @@ NOISE_SCALE = 0.5
 CPU = torch.device("cpu")
 SOVITS_VERSIONS = ("v2", "v2Pro", "v2ProPlus")
 T2S_SEEDS = {"v2": 0, "v2Pro": 1}
+FILE = "file"
+"""What the model of a file is called in the metrics, where a version's name stands otherwise."""
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -61,9 +63,7 @@ def t2s_models(checkpoint: Path | None) -> dict[str, T2s]:
     """The model of a checkpoint, or random ones of full size; in single precision, by name."""
     if checkpoint is not None:
         found = read_t2s(checkpoint)
-        return {
-            checkpoint.stem: T2s.load(found.spec, found.tensors, dtype=torch.float32, device=CPU)
-        }
+        return {FILE: T2s.load(found.spec, found.tensors, dtype=torch.float32, device=CPU)}
     models = {}
     for version, seed in T2S_SEEDS.items():
         spec = random_voice.t2s_spec(version)
@@ -76,9 +76,7 @@ def sovits_models(checkpoint: Path | None) -> dict[str, Sovits]:
     """The same for SoVITS."""
     if checkpoint is not None:
         found = read_sovits(checkpoint)
-        return {
-            checkpoint.stem: Sovits.load(found.spec, found.tensors, dtype=torch.float32, device=CPU)
-        }
+        return {FILE: Sovits.load(found.spec, found.tensors, dtype=torch.float32, device=CPU)}
     models = {}
     for version in SOVITS_VERSIONS:
         spec = random_voice.sovits_spec(version)
