@@ -5,10 +5,10 @@ numpy only: whoever speaks makes tensors of it on their device.  Knows nothing o
 or of how the numbers came to be.  Any thread.
 """
 
-import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,12 +84,6 @@ class CompiledVoice:
     sources: Mapping[str, Source]
     """What it was compiled of, by names that people know: "neutral.wav", "[[reference]] happy"."""
 
-    @property
-    def source(self) -> str:
-        """One digest of all sources: equal for two compilations of the same."""
-        digests = {name: one.sha256 for name, one in self.sources.items()}
-        return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
-
 
 def weights_path(voices_dir: Path, sha256: str) -> Path:
     """Where the converted weights with this digest lie; voices that share weights share it."""
@@ -139,15 +133,17 @@ def load_compiled(path: Path) -> CompiledVoice:
     """
     shown = f"{path.parent.name}/{path.name}"
     try:
-        size_bytes = path.stat().st_size
-        if size_bytes > MAX_FILE_BYTES:
-            raise ValueError(f"it has {size_bytes} bytes, at most {MAX_FILE_BYTES} are read")
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise ValueError("it is not a file but a folder or a device")
+        if about.st_size > MAX_FILE_BYTES:
+            raise ValueError(f"it has {about.st_size} bytes, at most {MAX_FILE_BYTES} are read")
         with safe_open(path, framework="numpy") as file:
-            about = file.metadata() or {}
-            if about.get(_LAYOUT) != _LAYOUT_VERSION:
+            said = file.metadata() or {}
+            if said.get(_LAYOUT) != _LAYOUT_VERSION:
                 raise ValueError("it was written by another version of Parley")
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return _voice(about, arrays)
+        return _voice(said, arrays)
     except FileNotFoundError:
         raise NotCompiled(f"{shown}: not there; the voice is not compiled yet") from None
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:

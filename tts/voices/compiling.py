@@ -10,7 +10,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from tts import checkpoint
-from tts.audio.loudness import measure_lufs
+from tts.audio.loudness import BLOCK_S, measure_lufs
 from tts.checkpoint import CheckpointError, WrongKind
 from tts.engine.synthesis import Models, Utterance, synthesise
 from tts.models.sovits import Sovits
@@ -45,7 +45,7 @@ from tts.voices.sources import SOVITS, T2S, read_sources, source_files
 Report = Callable[[str], None]
 """Called with what is done next, in words for people."""
 
-# What the loudness of a voice is measured by: everyday speech with every kind of vowel.
+# What the loudness of a voice is measured by.
 _SENTENCES = {
     "en": ("Good morning, and thank you for calling.", "It will be warm tomorrow, with some rain."),
     "zh": ("您好，感谢您的来电。", "明天天气暖和，会下一点小雨。"),
@@ -101,10 +101,10 @@ def compile_voice(
     report("reading the texts")
     texts = _texts(manifest, languages[0], models, pretrained_dir, files)
     report("listening to the clips")
-    prompts = _prompts(manifest, clips, texts, pretrained_dir, models.sovits, device)
+    count = len(manifest.reference)
+    prompts = _prompts(manifest, clips, texts[:count], pretrained_dir, models.sovits)
     report("measuring the loudness")
-    first = next(iter(prompts.values()))
-    gain_db = _gain_db(models, first, texts[len(prompts) :], manifest)
+    gain_db = _gain_db(models, next(iter(prompts.values())), texts[count:], manifest)
     voice = CompiledVoice(
         prompts=prompts,
         languages=languages,
@@ -121,7 +121,9 @@ def compile_voice(
 def _clips(manifest: Manifest, places: Mapping[str, Path]) -> dict[str, Clip]:
     """The clips by name.  Raises `ClipRefused` with everything that is wrong with any of them."""
     names = [name for one in manifest.reference for name in (one.audio, *one.also)]
-    checked = [check_clip(places[name], denoised=manifest.denoise) for name in names]
+    checked = [
+        replace(check_clip(places[name], denoised=manifest.denoise), name=name) for name in names
+    ]
     return dict(zip(names, accepted(checked), strict=True))
 
 
@@ -145,7 +147,8 @@ def _models(t2s_path: Path, sovits_path: Path, device: torch.device) -> Models:
         t2s, sovits = checkpoint.read_t2s(t2s_path), checkpoint.read_sovits(sovits_path)
     except WrongKind as error:
         raise VoiceError(
-            "weights: `t2s` is the .ckpt file and `sovits` the .pth file; these are swapped"
+            "weights: `t2s` is the .ckpt file and `sovits` the .pth file; one of these is of the"
+            " other kind"
         ) from error
     version = t2s_version(t2s.spec.phones)
     if version is None or version.symbols != sovits.spec.symbols:
@@ -170,8 +173,8 @@ def _languages(manifest: Manifest, sovits: Sovits) -> tuple[str, ...]:
             raise VoiceError(
                 f"{key} = {code!r}: weights of {sovits.spec.version} speak {', '.join(known)}"
             )
-    first = manifest.reference[0].language
-    return manifest.languages or (first, *(code for code in known if code != first))
+    offered: Sequence[str] = manifest.languages
+    return tuple(dict.fromkeys(offered or [manifest.reference[0].language, *known]))
 
 
 def _texts(
@@ -208,10 +211,9 @@ def _prompts(
     texts: Sequence[Text],
     pretrained_dir: Path,
     sovits: Sovits,
-    device: torch.device,
 ) -> dict[str, Prompt]:
     """The references by emotion; `texts` are theirs, in order."""
-    references = manifest.reference
+    references, device = manifest.reference, sovits.codebook.device
     codes = listening.hear_content(
         pretrained_dir, [clips[one.audio] for one in references], sovits, device
     )
@@ -228,7 +230,7 @@ def _prompts(
             features=text.features[0].cpu().numpy(),
             ge=ge,
         )
-        for one, heard, text, ge in zip(references, codes, texts, speakers, strict=False)
+        for one, heard, text, ge in zip(references, codes, texts, speakers, strict=True)
     }
 
 
@@ -240,9 +242,10 @@ def _gain_db(models: Models, prompt: Prompt, texts: Sequence[Text], manifest: Ma
         _finished(synthesise(models, reference, text.phones, text.features, manner)).samples
         for text in texts
     ]
-    heard_lufs = measure_lufs(np.concatenate(spoken), models.sovits.spec.sample_rate_hz)
+    samples, rate_hz = np.concatenate(spoken), models.sovits.spec.sample_rate_hz
+    heard_lufs = measure_lufs(samples, rate_hz) if len(samples) >= BLOCK_S * rate_hz else -math.inf
     if not math.isfinite(heard_lufs):
-        raise VoiceError("it speaks, but nothing can be heard: are the weights those of a voice?")
+        raise VoiceError("it says next to nothing that can be heard; are its weights sound?")
     return manifest.loudness.target_lufs - heard_lufs
 
 

@@ -7,6 +7,7 @@ opens none of them.  Any thread.
 
 import datetime
 import json
+import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -158,9 +159,11 @@ def load_manifest(folder: Path) -> Manifest:
     path = folder / FILE_NAME
     shown = f"{folder.name}/{FILE_NAME}"
     try:
-        size_bytes = path.stat().st_size
-        if size_bytes > MAX_FILE_BYTES:
-            raise ManifestError(f"it has {size_bytes} bytes; at most {MAX_FILE_BYTES} are allowed")
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise ManifestError("not a file but a folder or a device")
+        if about.st_size > MAX_FILE_BYTES:
+            raise ManifestError(f"{about.st_size} bytes; at most {MAX_FILE_BYTES} are allowed")
         return parse_manifest(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ManifestError(f"{shown}: {error.strerror}") from error

@@ -7,6 +7,7 @@ thread.
 
 import hashlib
 import json
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -63,6 +64,8 @@ def changes(
 def _of_file(name: str, path: Path, before: Source | None) -> Source:
     try:
         about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise VoiceError(f"{name}: {path} is not a file but a folder or a device")
         size_bytes, modified_ns = about.st_size, about.st_mtime_ns
         if before and (before.size_bytes, before.modified_ns) == (size_bytes, modified_ns):
             return before

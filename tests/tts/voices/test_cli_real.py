@@ -3,6 +3,8 @@
 Its weights are small and random: it babbles.  No trained ones can be had here.
 """
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -68,3 +70,10 @@ def test_one_voice_that_cannot_be_compiled_keeps_no_other_from_it(
         "ada: not compiled",
         "neutral.wav: cannot be read: No such file or directory",
     ]
+
+
+def test_no_command_but_compile_waits_for_torch() -> None:
+    modules = "cli, adding, store, inspecting, pull, pulling, compiled, sources, text_files"
+    code = f"import sys; from tts.voices import {modules}; import tts.cli; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"torch", "transformers"} & set(run.stdout.split()) == set()

@@ -4,6 +4,7 @@ The weights are small and random, since no trained ones can be had here: what is
 arithmetic, not how it sounds.
 """
 
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from tts.audio.fbank import fbank
 from tts.audio.loudness import TARGET_LUFS, measure_lufs
 from tts.audio.reference import for_content, for_speaker, for_spectrogram
 from tts.audio.spectrogram import spectrogram
-from tts.engine.synthesis import Models, synthesise
+from tts.engine.synthesis import Models, Utterance, synthesise
+from tts.engine.t2s_decode import End
 from tts.models.bert import Bert
 from tts.models.hubert import Hubert
 from tts.models.sovits import Sovits
@@ -45,8 +47,21 @@ SINGLE = torch.float32
 Samples = NDArray[np.float32]
 
 
+@pytest.fixture(scope="module")
+def pretrained_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_voices(tmp_path_factory.mktemp("v2")).pretrained_dir
+
+
 @pytest.fixture
-def voices(tmp_path: Path) -> TinyVoices:
+def voices(tmp_path: Path, pretrained_dir: Path) -> TinyVoices:
+    """No voices yet, and pretrained files that nobody changes."""
+    (tmp_path / "voices").mkdir()
+    return TinyVoices(tmp_path / "voices", pretrained_dir)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> TinyVoices:
+    """The same with pretrained files of its own."""
     return tiny_voices(tmp_path)
 
 
@@ -225,14 +240,14 @@ def test_voices_of_the_same_weights_share_the_converted_files(voices: TinyVoices
     assert converted.spec == original.spec
 
 
-def test_official_weights_are_found_by_name(voices: TinyVoices) -> None:
-    folder = voices.add()
+def test_official_weights_are_found_by_name(own: TinyVoices) -> None:
+    folder = own.add()
     for kind, name in (("t2s", "t2s_v2.ckpt"), ("sovits", "sovits_v2.pth")):
-        path = voices.pretrained_dir / getattr(official.WEIGHTS["v2"], kind)
+        path = own.pretrained_dir / getattr(official.WEIGHTS["v2"], kind)
         path.parent.mkdir(exist_ok=True)
         (folder / name).rename(path)
         edit(folder, f'"{name}"', '"official:v2"')
-    assert compiled(folder, voices).sample_rate_hz == 32000
+    assert compiled(folder, own).sample_rate_hz == 32000
 
 
 def test_what_is_done_next_is_reported(voices: TinyVoices) -> None:
@@ -267,10 +282,10 @@ def test_an_official_file_that_is_missing_is_named_with_the_way_to_get_it(
     assert f"{named}: no such file; `parley voices pull`" in str(caught.value)
 
 
-def test_networks_that_a_voice_does_not_need_may_be_missing(voices: TinyVoices) -> None:
-    (voices.pretrained_dir / official.SPEAKER).unlink()
-    (voices.pretrained_dir / official.ROBERTA / "config.json").unlink()
-    assert list(compiled(voices.add(), voices).prompts) == ["neutral"]
+def test_networks_that_a_voice_does_not_need_may_be_missing(own: TinyVoices) -> None:
+    (own.pretrained_dir / official.SPEAKER).unlink()
+    (own.pretrained_dir / official.ROBERTA / "config.json").unlink()
+    assert list(compiled(own.add(), own).prompts) == ["neutral"]
 
 
 def test_official_weights_that_are_missing_are_named(voices: TinyVoices) -> None:
@@ -285,7 +300,7 @@ def test_official_weights_that_are_missing_are_named(voices: TinyVoices) -> None
     [
         ('"t2s_v2.ckpt"', '"none.ckpt"', r"weights.t2s: .*none\.ckpt cannot be read: No such file"),
         ('"t2s_v2.ckpt"', '"neutral.wav"', r"weights.t2s: neutral\.wav: "),
-        ('"t2s_v2.ckpt"', '"sovits_v2.pth"', "these are swapped"),
+        ('"t2s_v2.ckpt"', '"sovits_v2.pth"', "one of these is of the other kind"),
         ('"en"', '"fr"', r"reference.0.language = 'fr'"),
     ],
 )
@@ -325,11 +340,11 @@ def test_weights_of_different_phone_tables_are_refused(voices: TinyVoices) -> No
         compiled(folder, voices)
 
 
-def test_networks_of_another_width_are_refused(voices: TinyVoices) -> None:
-    folder = voices.add()
-    save_hubert(voices.pretrained_dir / official.HUBERT, width=24)
+def test_networks_of_another_width_are_refused(own: TinyVoices) -> None:
+    folder = own.add()
+    save_hubert(own.pretrained_dir / official.HUBERT, width=24)
     with pytest.raises(VoiceError, match="features of width 24; the SoVITS weights need 20"):
-        compiled(folder, voices)
+        compiled(folder, own)
 
 
 def test_clips_are_refused_with_every_reason_and_the_last_state_stays(voices: TinyVoices) -> None:
@@ -349,6 +364,29 @@ def test_clips_are_refused_with_every_reason_and_the_last_state_stays(voices: Ti
     assert look_at(folder, voices.pretrained_dir).reason.endswith("neutral.wav, happy.wav")
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.3, 1.0])
+def test_a_voice_that_cannot_be_heard_is_refused(
+    voices: TinyVoices, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    silence = np.zeros(int(seconds * 16000), np.float32)
+
+    def mute(*_: object) -> Generator[None, None, Utterance]:
+        yield
+        return Utterance(silence, (1,), End.EOS)
+
+    monkeypatch.setattr(compiling, "synthesise", mute)
+    folder = voices.add()
+    with pytest.raises(VoiceError, match="next to nothing that can be heard"):
+        compiled(folder, voices)
+    assert not (folder / FILE_NAME).exists()
+
+
+def test_the_languages_that_a_manifest_names_are_offered_in_its_order(voices: TinyVoices) -> None:
+    folder = voices.add()
+    edit(folder, 'name = "Tiny tiny"', 'name = "Tiny tiny"\nlanguages = ["ko", "en", "ko"]')
+    assert compiled(folder, voices).languages == ("ko", "en")
+
+
 def test_a_dictionary_that_is_none_is_named(voices: TinyVoices) -> None:
     folder = voices.add(language="ja")
     files = FrontendFiles(open_jtalk=folder)
@@ -356,7 +394,7 @@ def test_a_dictionary_that_is_none_is_named(voices: TinyVoices) -> None:
         compile_voice(folder, pretrained_dir=voices.pretrained_dir, files=files)
 
 
-def test_damaged_networks_are_named(voices: TinyVoices) -> None:
-    (voices.pretrained_dir / official.HUBERT / "model.safetensors").write_bytes(b"not this")
+def test_damaged_networks_are_named(own: TinyVoices) -> None:
+    (own.pretrained_dir / official.HUBERT / "model.safetensors").write_bytes(b"not this")
     with pytest.raises(VoiceError, match=f"{official.HUBERT}: "):
-        compiled(voices.add(), voices)
+        compiled(own.add(), own)

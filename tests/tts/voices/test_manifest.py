@@ -1,6 +1,7 @@
 """A voice.toml is read whole, and what is wrong with it is said with key, value and choice."""
 
 import datetime
+import os
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,7 @@ def test_what_is_wrong_is_named_with_its_value_and_what_is_allowed(
     [
         (None, "ada/voice.toml: No such file"),
         (b"\xff\xfe", "ada/voice.toml: not UTF-8: byte 0"),
-        (b"#" * (MAX_FILE_BYTES + 1), "ada/voice.toml: it has 262145 bytes; at most 262144"),
+        (b"#" * (MAX_FILE_BYTES + 1), "ada/voice.toml: 262145 bytes; at most 262144 are allowed"),
         (b"name = 3", "ada/voice.toml: name = 3"),
     ],
 )
@@ -126,6 +127,12 @@ def test_a_file_that_cannot_be_read_is_named(
     with pytest.raises(ManifestError) as caught:
         load_manifest(folder)
     assert reason in str(caught.value)
+
+
+def test_a_pipe_in_its_place_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / FILE_NAME)
+    with pytest.raises(ManifestError, match="not a file but a folder or a device"):
+        load_manifest(tmp_path)
 
 
 def test_a_manifest_is_read_from_its_folder(tmp_path: Path) -> None:

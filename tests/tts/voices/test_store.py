@@ -106,6 +106,14 @@ def test_a_voice_without_its_state_or_its_converted_weights_is_to_be_compiled(
     assert state(folder).reason.endswith("the voice is not compiled yet")
 
 
+def test_a_source_that_is_no_file_is_not_opened(folder: Path) -> None:
+    (folder / "ada.ckpt").unlink()
+    os.mkfifo(folder / "ada.ckpt")
+    voice = state(folder)
+    assert voice.state is State.STALE
+    assert voice.reason.endswith("ada.ckpt is not a file but a folder or a device")
+
+
 def test_a_broken_voice_says_why_and_hides_no_other(folder: Path) -> None:
     voices_dir = folder.parent
     make_voice(voices_dir, "bob")
