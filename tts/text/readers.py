@@ -3,7 +3,7 @@
 In: `FrontendFiles`.  Out: readers, functions from a run's text to what is said, its phones, and
 for Chinese and Cantonese how many phones belong to each character.  Each raises `ImportError`
 naming the extra when its packages are missing, and `ValueError` for a file that is not what it
-should be.  Readers serve one caller at a time.
+should be.  A reader serves one caller at a time and lets others wait: any thread.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 
 from tts import carriers
 
@@ -82,7 +83,7 @@ def english(files: FrontendFiles) -> Reader:
         said = normalise(text)
         return said, frontend.phones(said), None
 
-    return read
+    return _one_at_a_time(read)
 
 
 @cache
@@ -119,7 +120,7 @@ def mandarin(
             phones = [_SILENCES[silence] if phone == "," else phone for phone in phones]
         return said, phones, counts
 
-    return read
+    return _one_at_a_time(read)
 
 
 @cache
@@ -131,7 +132,7 @@ def cantonese(files: FrontendFiles) -> Reader:
         said = yue.normalise(text)
         return said, *yue.phones(said)
 
-    return read
+    return _one_at_a_time(read)
 
 
 @cache
@@ -149,7 +150,7 @@ def japanese(files: FrontendFiles) -> Reader:
         said = frontend.normalise(text)
         return said, frontend.phones(said), None
 
-    return read
+    return _one_at_a_time(read)
 
 
 @cache
@@ -158,4 +159,15 @@ def korean(files: FrontendFiles) -> Reader:
     from tts.text.ko.g2p import Korean
 
     frontend = Korean()
-    return lambda text: (text, frontend.phones(text), None)
+    return _one_at_a_time(lambda text: (text, frontend.phones(text), None))
+
+
+def _one_at_a_time(read: Reader) -> Reader:
+    """Voices of both phone tables share a reader, and one may load while another speaks."""
+    lock = Lock()
+
+    def locked(text: str) -> Reading:
+        with lock:
+            return read(text)
+
+    return locked

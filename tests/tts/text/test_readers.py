@@ -1,11 +1,14 @@
-"""Which languages can be read with what is installed, without loading any."""
+"""Which languages can be read with what is installed, and how their readers are shared."""
 
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
 import pytest
 
 from tts.text import readers
+from tts.text.readers import FrontendFiles
 
 LANGUAGES = ("en", "zh", "ja", "ko", "yue")
 
@@ -39,3 +42,22 @@ def test_a_missing_package_is_named_with_the_language_and_the_extra(
         ImportError, match=rf"text in '{language}' needs the package {named}.*\[gpt-sovits\]"
     ):
         readers.check_installed(language)
+
+
+def test_a_reader_serves_one_caller_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, most = [], []
+
+    class Korean:
+        def phones(self, text: str) -> list[str]:
+            inside.append(text)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.remove(text)
+            return [text]
+
+    monkeypatch.setattr("tts.text.ko.g2p.Korean", Korean)
+    read = readers.korean.__wrapped__(FrontendFiles())
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(read, "abcdefgh"))
+    assert found == [(text, [text], None) for text in "abcdefgh"]
+    assert max(most) == 1
