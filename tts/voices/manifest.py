@@ -177,7 +177,7 @@ def parse_manifest(text: str) -> Manifest:
     """Read a manifest's text.  Raises `ManifestError`."""
     try:
         return manifest_of(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ManifestError(f"not TOML: {error}") from error
 
 
