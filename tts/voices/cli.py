@@ -39,7 +39,9 @@ def add_parser(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
 ) -> argparse.ArgumentParser:
     """Add `voices` and its actions; each sets `action`, an `Action`."""
-    parser = commands.add_parser("voices", prog="parley voices", help="pull, add, compile, list and inspect voices")
+    parser = commands.add_parser(
+        "voices", prog="parley voices", help="pull, add, compile, list and inspect voices"
+    )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
 
     action = actions.add_parser("pull", help="bring the official pretrained files from the hub")
