@@ -100,6 +100,8 @@ def _own_scripts(piece: Piece) -> Iterable[Piece]:
             for part in parts
             for cut in ([part] if part.language == language else _apart(part, language))
         ]
+    if len(parts) == 1:  # a piece of nothing but the other script stays what it is taken for
+        parts = [piece]
     for part in parts:
         if part.language == UNKNOWN:
             kept = "".join(

@@ -6,6 +6,7 @@ about 100 MB; after that any thread.
 """
 
 import logging
+import re
 from functools import cache
 from typing import Any
 
@@ -14,8 +15,11 @@ from tts.carriers import missing
 try:
     import jieba
     from jieba import posseg
+    from jieba.finalseg import emit_P
 except ImportError as error:
     raise missing("jieba", needed_for="Chinese speech") from error
+
+_HAN = re.compile("[\u4e00-\u9fd5]")
 
 
 def tagged(text: str) -> list[tuple[str, str]]:
@@ -28,10 +32,45 @@ def halves(word: str) -> tuple[str, str]:
 
     The second is empty for a word that is one part.
     """
-    shortest = min(_cutter().cut_for_search(word), key=len)
+    shortest = min(_parts(word), key=len)
     if word.startswith(shortest):
         return shortest, word[len(shortest) :]
     return word[: -len(shortest)], shortest
+
+
+def _parts(word: str) -> list[str]:
+    """The words in a word.
+
+    Characters that no word of the dictionary joins are one word where jieba's model has never seen
+    one of them: so does jieba_fast, with which the models' texts were cut.
+    """
+    cutter = _cutter()
+    if word.isascii() or not any(map(_unseen, word)):
+        return list(cutter.cut_for_search(word))
+    found: list[str] = []
+    single: list[str] = []
+    for part in [*cutter.cut(word, HMM=False), ""]:
+        if _HAN.fullmatch(part):
+            single.append(part)
+            continue
+        loose = "".join(single)
+        if len(loose) > 1 and any(map(_unseen, loose)):
+            found += [
+                two
+                for two in map("".join, zip(loose, loose[1:], strict=False))
+                if len(loose) > 2 and cutter.FREQ.get(two)
+            ]
+            found.append(loose)
+        elif loose:
+            found += cutter.cut_for_search(loose)
+        single = []
+        if part:
+            found += cutter.cut_for_search(part)
+    return found
+
+
+def _unseen(char: str) -> bool:
+    return bool(_HAN.fullmatch(char)) and not any(char in seen for seen in emit_P.values())
 
 
 @cache

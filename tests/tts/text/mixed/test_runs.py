@@ -27,6 +27,11 @@ def test_kana_and_hangul_are_told_apart_automatically() -> None:
     ]  # fmt: skip
 
 
+def test_letters_of_hangul_alone_stay_what_the_detector_takes_them_for() -> None:
+    assert found("안녕 ㅋㅋ", "auto") == [("ko", "안녕 "), ("en", "ㅋㅋ")]
+    assert found("ㅋㅋwow", "auto") == [("ko", "ㅋㅋ"), ("en", "wow")]
+
+
 def test_cantonese_takes_the_place_of_chinese_where_it_is_asked_for() -> None:
     assert found("我哋去飲茶", "auto_yue") == [("yue", "我哋去飲茶")]
     assert found("我哋OK", "all_yue") == [("yue", "我哋"), ("en", "OK")]
