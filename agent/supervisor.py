@@ -22,10 +22,12 @@ from loguru import logger
 
 from agent import weights
 from agent.child import Child
-from agent.config import Config, LlmConfig, TtsConfig, write_resolved
+from agent.config import Config, LlmConfig, write_resolved
 from agent.lifeline import EXIT_FAILED, EXIT_UNUSABLE
+from agent.persona import load_personas
 from agent.siblings import Siblings
 from agent.tables import ConfigError, Problem
+from tts.config import ServiceConfig
 
 BACKLOG = 128
 SAME_SIGNAL_S = 0.5
@@ -197,7 +199,8 @@ def plan(config: Config, listener: socket.socket, folder: Path, *, log_level: st
     tts_address = config.tts.address
     if not tts_address:
         tts_address = f"unix:{folder / 'tts.sock'}"
-        models.append(Child("tts", tts_command(config.tts, tts_address, log_level)))
+        settings = with_voices_of_personas(config).model_dump_json()
+        models.append(Child("tts", tts_command(settings, tts_address, log_level)))
     llm_base_url = config.llm.base_url
     if not llm_base_url:
         port = _free_port()
@@ -247,12 +250,29 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def tts_command(config: TtsConfig, address: str, log_level: str) -> list[str]:
-    """Return the command of the synthesis service."""
+def with_voices_of_personas(config: Config) -> ServiceConfig:
+    """Return the synthesis service's settings: unless they say which cloned voices to load before
+    they are asked for, those that personas speak in, the default persona's first.
+
+    Raises `ConfigError` when the personas cannot be used.
+    """
+    service = config.tts.service
+    cloned = service.gpt_sovits
+    if "preload" in cloned.model_fields_set:
+        return service
+    personas = load_personas(config.calls.personas_dir)
+    ordered = sorted(personas.values(), key=lambda one: one.id != config.calls.default_persona)
+    voices = dict.fromkeys(persona.voice for persona in ordered)
+    preload = tuple(voice for voice in voices if (cloned.voices_dir / voice).is_dir())
+    return service.model_copy(update={"gpt_sovits": cloned.model_copy(update={"preload": preload})})
+
+
+def tts_command(settings: str, address: str, log_level: str) -> list[str]:
+    """Return the command of the synthesis service; `settings` are JSON."""
     return [
         *(sys.executable, "-m", "tts", "serve", "--exit-with-parent"),
         *("--address", address),
-        *("--settings", config.service.model_dump_json()),
+        *("--settings", settings),
         *("--log-level", log_level),
     ]
 

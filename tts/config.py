@@ -112,7 +112,8 @@ class GptSovitsConfig(Table):
     makes room for one that is wanted; weights that voices share count once."""
     preload: tuple[str, ...] = ()
     """Ids of voices to load when the service starts, as far as the budget goes; the others load
-    at their first request."""
+    at their first request. Where `parley serve` starts the service and this is not set: the voices
+    that personas speak in."""
     open_jtalk: OptionalPath = None
     """Folder of the Japanese dictionary naist-jdic. Without: that of Debian's package
     open-jtalk-mecab-naist-jdic, if installed, else the one that comes with pyopenjtalk-plus."""

@@ -13,7 +13,15 @@ from agent.child import Child
 from agent.config import Config, LlmConfig, read_resolved
 from agent.lifeline import EXIT_FAILED, EXIT_UNUSABLE
 from agent.restart import Backoff, RestartPolicy
-from agent.supervisor import SAME_SIGNAL_S, Children, Supervisor, listen, llm_command, plan
+from agent.supervisor import (
+    SAME_SIGNAL_S,
+    Children,
+    Supervisor,
+    listen,
+    llm_command,
+    plan,
+    with_voices_of_personas,
+)
 from agent.tables import ConfigError
 
 QUICK = Backoff(first_s=0.01, factor=1.0)
@@ -149,6 +157,29 @@ def test_remote_services_are_not_started_here(tmp_path: Path) -> None:
         "worker-0",
         "worker-1",
     ]
+
+
+def test_cloned_voices_of_personas_are_loaded_before_the_first_call(tmp_path: Path) -> None:
+    personas, voices = tmp_path / "personas", tmp_path / "voices"
+    personas.mkdir()
+    for name, voice in (("ann", "ann"), ("bob", "heart"), ("eve", "eve"), ("zoe", "ann")):
+        text = f'name = "{name}"\nlanguage = "en"\nvoice = "{voice}"\nprompt = "x"\n'
+        (personas / f"{name}.toml").write_text(text)
+    for voice in ("ann", "eve", "nobody"):
+        (voices / voice).mkdir(parents=True)
+
+    def preloaded(**settings: object) -> tuple[str, ...]:
+        config = Config.model_validate(
+            {
+                "calls": {"personas_dir": personas, "default_persona": "eve"},
+                "tts": {"service": {"gpt_sovits": {"voices_dir": voices, **settings}}},
+            }
+        )
+        return with_voices_of_personas(config).gpt_sovits.preload
+
+    assert preloaded() == ("eve", "ann")
+    assert preloaded(preload=["nobody"]) == ("nobody",)
+    assert preloaded(preload=[]) == ()
 
 
 def test_the_built_in_model_gets_its_settings() -> None:
