@@ -1,6 +1,6 @@
 """The steps of `bench.load`, each run by a process of its own, with what it took.
 
-    python -m bench.load_steps STEP VERSION FOLDER THREADS
+    python -m bench.load_steps STEP VERSION FOLDER THREADS CODES
 
 Out: one JSON object.  Each step imports what it needs and nothing else, so that its memory is its
 own; what it needs is imported before the clock starts.
@@ -13,11 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-CODES, PHONES = 25, 30
-"""What a run makes: a second of audio."""
+PHONES, PROMPT = 30, 50
+"""What a run speaks, and after how many codes of reference."""
 
 
-def read_step(folder: Path, version: str) -> None:
+def read_step(folder: Path, version: str, codes: int) -> None:
     """Both checkpoints into arrays."""
     from tts.checkpoint import read_sovits, read_t2s
 
@@ -26,7 +26,7 @@ def read_step(folder: Path, version: str) -> None:
     assert all(checkpoint.tensors for checkpoint in kept)
 
 
-def convert_step(folder: Path, version: str) -> None:
+def convert_step(folder: Path, version: str, codes: int) -> None:
     """Both checkpoints into safetensors files."""
     from tts.checkpoint import convert
 
@@ -35,7 +35,7 @@ def convert_step(folder: Path, version: str) -> None:
         convert(checkpoint, converted)
 
 
-def load_step(folder: Path, version: str) -> Any:
+def load_step(folder: Path, version: str, codes: int) -> Any:
     """Both safetensors files into models."""
     import torch
 
@@ -51,7 +51,7 @@ def load_step(folder: Path, version: str) -> Any:
     )
 
 
-def run_step(folder: Path, version: str) -> None:
+def run_step(folder: Path, version: str, codes: int) -> None:
     """Load, then one short utterance; raises `AssertionError` unless its numbers are finite."""
     import torch
 
@@ -59,30 +59,30 @@ def run_step(folder: Path, version: str) -> None:
     from tts.engine.t2s_decode import Limits, decode
     from tts.models.t2s import T2sInput
 
-    t2s, sovits = load_step(folder, version)
+    t2s, sovits = load_step(folder, version, codes)
     rng = torch.Generator().manual_seed(0)
     phones = torch.randint(300, (PHONES,), generator=rng)
     features = torch.randn(t2s.spec.bert, PHONES, generator=rng)
-    prompt = torch.randint(1024, (CODES,), generator=rng)
+    prompt = torch.randint(1024, (PROMPT,), generator=rng)
     noise = ExponentialNoise(0, t2s.spec.vocabulary, t2s.device)
-    codes = list(
+    drawn = list(
         decode(
             t2s,
             T2sInput.of(phones, features, prompt),
             sampling=Sampling(),
             noise=noise,
-            limits=Limits(early_stop=CODES - 1),
+            limits=Limits(early_stop=codes - 1),
         )
     )
-    latent = torch.randn(1, sovits.spec.latent, sovits.frames(len(codes)), generator=rng)
+    latent = torch.randn(1, sovits.spec.latent, sovits.frames(len(drawn)), generator=rng)
     ge = torch.randn(1, sovits.spec.gin, 1, generator=rng)
     with torch.inference_mode():
-        audio = sovits.decode(torch.tensor([codes]), phones[None], ge, latent)
+        audio = sovits.decode(torch.tensor([drawn]), phones[None], ge, latent)
     assert audio.isfinite().all()
-    assert audio.shape[-1] == len(codes) * 2 * sovits.spec.hop_samples
+    assert audio.shape[-1] == len(drawn) * 2 * sovits.spec.hop_samples
 
 
-STEPS: dict[str, Callable[[Path, str], Any]] = {
+STEPS: dict[str, Callable[[Path, str, int], Any]] = {
     "read": read_step,
     "convert": convert_step,
     "load": load_step,
@@ -114,8 +114,8 @@ def held_mb(field: str) -> float:
     raise OSError(f"/proc/self/status has no {field}")
 
 
-def step(name: str, version: str, folder: Path, threads: int) -> dict[str, float]:
-    """Do one step here, and say what it took."""
+def step(name: str, version: str, folder: Path, threads: int, codes: int) -> dict[str, float]:
+    """Do one step here, and say what it took; a run speaks up to so many codes."""
     from tts import checkpoint  # noqa: F401 - imported before the clock starts
 
     if name in _WITH_TORCH:
@@ -127,7 +127,7 @@ def step(name: str, version: str, folder: Path, threads: int) -> dict[str, float
         torch.set_num_threads(threads)
     imports_mb = held_mb("VmRSS")
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
-    kept = STEPS[name](folder, version)
+    kept = STEPS[name](folder, version, codes)
     spent_s, spent_cpu_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
     after_mb = held_mb("VmRSS")
     del kept
@@ -141,4 +141,5 @@ def step(name: str, version: str, folder: Path, threads: int) -> dict[str, float
 
 
 if __name__ == "__main__":
-    print(json.dumps(step(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))))
+    name, version, folder, *numbers = sys.argv[1:]
+    print(json.dumps(step(name, version, Path(folder), *map(int, numbers))))

@@ -1,6 +1,6 @@
 """What lower precision does: to T2S's choices, and to SoVITS's samples.
 
-    python -m bench precision [--quick] [--tokens 100] [--codes 25] [--threads 2]
+    python -m bench precision [--quick] [--tokens 100] [--codes 25] [--threads 1]
                               [--t2s FILE] [--sovits FILE]
 
 T2S: a run is drawn in single precision; then each precision reads the same tokens and says what it
@@ -48,7 +48,7 @@ from tts.models.t2s import T2s, T2sInput
 from tts.spec import T2sSpec
 
 PHONES, PROMPT = 70, 125
-QUICK_TOKENS, QUICK_CODES = 10, 4
+QUICK_TOKENS, QUICK_CODES = 8, 2
 """Half precision is slow on a CPU that has no instructions for it."""
 NOISE_SCALE = 0.5
 CPU = torch.device("cpu")
@@ -204,7 +204,7 @@ def main(argv: Sequence[str]) -> dict[str, Any]:
     parser.add_argument("--quick", action="store_true", help="few tokens, little audio")
     parser.add_argument("--tokens", type=int, default=100, help="of a run of T2S")
     parser.add_argument("--codes", type=int, default=25, help="that SoVITS decodes, 40 ms each")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--t2s", type=Path, help="a T2S checkpoint; random weights without")
     parser.add_argument("--sovits", type=Path, help="a SoVITS checkpoint; random weights without")
     options = parser.parse_args(argv)
