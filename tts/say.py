@@ -3,7 +3,7 @@
 In: arguments and a configuration.  Out: the audio, an account of it on standard error, and an exit
 status: 0 when all was said, 130 after Ctrl-C; what else goes wrong is raised.  The synthesis
 service runs in this process with the engine of that voice alone, and knows nothing of files and
-players: those stand in `tts.audio.sinks`.
+players: those stand in `tts.sinks`.
 """
 
 import argparse
@@ -19,11 +19,11 @@ from loguru import logger
 
 from tts import engines
 from tts.audio.chain import BYTES_PER_SAMPLE
-from tts.audio.sinks import Sink, WavFile, player
 from tts.config import EngineName, ServiceConfig
 from tts.engine.types import Engine
 from tts.errors import EngineFailed, VoiceNotFound
 from tts.service import SynthesisService
+from tts.sinks import Sink, WavFile, player
 from tts.terminal import Terminal
 from tts.types import SynthesisRequest, Voice
 

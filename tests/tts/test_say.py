@@ -14,11 +14,11 @@ import pytest
 
 from tests.tts.fake_engine import RATE_HZ, FakeEngine, builders, ramp_pcm
 from tests.tts.test_terminal import Screen
-from tts.audio.sinks import WavFile
 from tts.config import GptSovitsConfig, ServiceConfig
 from tts.engine.types import Engine
 from tts.errors import BadRequest, EngineFailed, VoiceNotFound
 from tts.say import Account, Builders, add_arguments, find, run, say
+from tts.sinks import WavFile
 from tts.terminal import Terminal
 from tts.types import SynthesisRequest, Voice
 

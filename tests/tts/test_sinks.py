@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tts.audio.sinks import FilePlayer, Player, PlayerFailed, WavFile, player
+from tts.sinks import FilePlayer, Player, PlayerFailed, WavFile, player
 
 RATE_HZ = 24000
 FIRST, SECOND = b"\x01\x00" * 300, b"\x02\x00" * 200
