@@ -88,14 +88,17 @@ def _check_media(lines: list[MediaDescription]) -> MediaDescription:
     return audio
 
 
-def _audio_first(sdp: str, audio_mid: str) -> str:
+def _audio_first(sdp: str, audio_mid: str | None) -> str:
     """Name the audio line first in the bundle.
 
     aiortc closes the one transport that all lines share if the line it made it for comes later.
     """
 
     def reordered(match: re.Match[str]) -> str:
-        others = [mid for mid in match["mids"].split() if mid != audio_mid]
+        mids = match["mids"].split()
+        if audio_mid not in mids:  # not bundled; a damaged `a=mid` gives None
+            return match[0]
+        others = [mid for mid in mids if mid != audio_mid]
         return " ".join(["a=group:BUNDLE", audio_mid, *others]) + match["end"]
 
     return _BUNDLE_LINE.sub(reordered, sdp)

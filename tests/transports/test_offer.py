@@ -81,6 +81,13 @@ def test_offer_that_could_never_connect_is_refused(audio_offer, attribute):
     assert refused("\r\n".join(lines) + "\r\n") == "malformed_sdp"
 
 
+@pytest.mark.parametrize("mid", ["a=mid", "a=mid:", "a=mid:7"])
+def test_an_audio_line_that_the_bundle_does_not_name_stays_out_of_it(audio_offer, mid):
+    """A mid without a value once raised `TypeError`."""
+    damaged = audio_offer.replace("a=mid:0", mid)
+    assert "a=group:BUNDLE 0 1" in read_offer(damaged, "offer").sdp
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_damaged_offers_are_read_or_refused(audio_offer, data):

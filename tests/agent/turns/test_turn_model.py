@@ -10,6 +10,8 @@ from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnal
 from agent.offload import LaneClosed
 from agent.turns.turn_model import TurnModel
 
+pytestmark = pytest.mark.golden
+
 RATE_HZ = 16_000
 
 

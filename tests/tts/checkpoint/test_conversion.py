@@ -13,6 +13,8 @@ from tests.tts.checkpoint.files import CKPT, VERSIONS, golden_checkpoint, with_h
 from tts.checkpoint import CheckpointError, convert, describe, read
 from tts.checkpoint import conversion as conversion_module
 
+pytestmark = pytest.mark.golden
+
 FILES = [f"sovits_{v}.pth" for v in VERSIONS] + [f"t2s_{v}.ckpt" for v in VERSIONS]
 
 

@@ -41,6 +41,8 @@ from tts.checkpoint.sizes import Seen, sovits_spec, t2s_spec
 from tts.checkpoint.tensors import ITEM_BYTES, Storage, TensorRef, view
 from tts.spec import SovitsSpec, T2sSpec
 
+pytestmark = pytest.mark.golden
+
 ALL_LANGUAGES = ("zh", "en", "ja", "ko", "yue")
 
 SOVITS_CONFIG: dict[Any, Any] = {

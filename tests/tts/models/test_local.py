@@ -11,6 +11,8 @@ from transformers.utils import logging
 from tests.tts.voices.tiny import save_hubert
 from tts.models.local import load
 
+pytestmark = pytest.mark.golden
+
 CPU = torch.device("cpu")
 
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from tests.tts.laws import law
 from tts.text.frontend import Frontend, Spoken
 
-pytestmark = pytest.mark.golden  # all six languages are loaded
+# All six languages are loaded.
+pytestmark = pytest.mark.golden
 
 TEXTS = {
     "en": ("I read it in 1999.", "Read the GPU's log!", "Xylqt, $5.", "the lead, a lead pipe", ""),
