@@ -96,7 +96,7 @@ def _audio_first(sdp: str, audio_mid: str | None) -> str:
 
     def reordered(match: re.Match[str]) -> str:
         mids = match["mids"].split()
-        if audio_mid not in mids:  # not bundled; a damaged `a=mid` gives None
+        if audio_mid is None or audio_mid not in mids:  # None: `a=mid` without a value
             return match[0]
         others = [mid for mid in mids if mid != audio_mid]
         return " ".join(["a=group:BUNDLE", audio_mid, *others]) + match["end"]

@@ -18,10 +18,10 @@ from tts import checkpoint
 from tts.carriers import missing
 from tts.checkpoint import CheckpointError
 from tts.config import GptSovitsConfig
+from tts.pretrained import official
 from tts.spec import SovitsSpec, T2sSpec, t2s_version
 from tts.text.readers import check_installed
 from tts.types import Voice
-from tts.voices import official
 from tts.voices.compiled import CompiledVoice, weights_path
 from tts.voices.errors import MissingPretrained, VoiceError
 from tts.voices.manifest import MannerTable

@@ -25,8 +25,8 @@ from tts.gpt_sovits.voice import LoadedVoice
 from tts.models.sovits import Sovits
 from tts.models.t2s import T2s
 from tts.models.text_features import LANGUAGE as CHINESE
+from tts.pretrained import official
 from tts.text.frontend import Frontend
-from tts.voices import official
 from tts.voices.arguments import manner_of, reference_of
 from tts.voices.cache import Part
 from tts.voices.compiled import CompiledVoice, Prompt

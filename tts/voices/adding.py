@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tts import checkpoint
 from tts.checkpoint import CheckpointError
+from tts.pretrained.official import PREFIX
 from tts.voices.clip import accepted, check_clip
 from tts.voices.errors import VoiceError, VoiceExists
 from tts.voices.manifest import (
@@ -25,7 +26,6 @@ from tts.voices.manifest import (
     table_toml,
     to_toml,
 )
-from tts.voices.official import PREFIX
 from tts.voices.store import check_id, find_folder
 
 

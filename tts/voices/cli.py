@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from tts.config import ConfigError, GptSovitsConfig, ServiceConfig
 from tts.errors import TtsError
+from tts.pretrained import command as pull
+from tts.pretrained.official import PREFIX, WEIGHTS
 from tts.terminal import Terminal
-from tts.voices import inspecting, pull
-from tts.voices.official import PREFIX, WEIGHTS
+from tts.voices import inspecting
 
 if TYPE_CHECKING:
     from tts.voices.manifest import ConsentTable

@@ -23,11 +23,12 @@ from tts.checkpoint import CheckpointError, WrongKind
 from tts.engine.synthesis import Models, Utterance, synthesise
 from tts.models.sovits import Sovits
 from tts.models.t2s import T2s
+from tts.pretrained import official
 from tts.spec import t2s_version, version_named
 from tts.text.cutting import ended
 from tts.text.frontend import Frontend, Spoken
 from tts.text.readers import FrontendFiles
-from tts.voices import listening, official
+from tts.voices import listening
 from tts.voices.arguments import manner_of, reference_of
 from tts.voices.clip import Clip, accepted, check_clip
 from tts.voices.compiled import (

@@ -24,8 +24,8 @@ from tts.models.hubert import Hubert
 from tts.models.sovits import Sovits
 from tts.models.speaker import SpeakerEncoder
 from tts.models.text_features import needs_bert, text_features
+from tts.pretrained import official
 from tts.text.frontend import Spoken
-from tts.voices import official
 from tts.voices.clip import Clip
 from tts.voices.errors import VoiceError
 

@@ -17,8 +17,8 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError, 
 
 from tts.audio.loudness import TARGET_LUFS
 from tts.config import Table, explain
+from tts.pretrained.official import PREFIX, WEIGHTS
 from tts.voices.errors import ManifestError
-from tts.voices.official import PREFIX, WEIGHTS
 
 FILE_NAME = "voice.toml"
 

@@ -11,10 +11,10 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from tts.pretrained.official import official_weights
 from tts.voices.compiled import Source
 from tts.voices.errors import VoiceError
 from tts.voices.manifest import Manifest
-from tts.voices.official import official_weights
 
 T2S, SOVITS = "weights.t2s", "weights.sovits"
 """Names of the two weight files."""

@@ -7,8 +7,8 @@ so that a voice is spoken as it was compiled.  Any thread.
 from pathlib import Path
 
 from tts.config import GptSovitsConfig
+from tts.pretrained import official
 from tts.text.readers import FrontendFiles
-from tts.voices import official
 
 DEBIAN_JDIC = Path("/var/lib/mecab/dic/open-jtalk/naist-jdic")
 """Debian's package open-jtalk-mecab-naist-jdic."""

@@ -12,8 +12,8 @@ from tests.tts.gpt_sovits.made import add_voice, converted
 from tts.config import GptSovitsConfig
 from tts.gpt_sovits import catalogue
 from tts.gpt_sovits.catalogue import Entry, read_catalogue
+from tts.pretrained import official
 from tts.text import readers
-from tts.voices import official
 from tts.voices.compiled import FILE_NAME, weights_path
 from tts.voices.manifest import FILE_NAME as MANIFEST
 

@@ -11,9 +11,9 @@ from tests.tts.gpt_sovits.test_engine import pieces, samples
 from tests.tts.voices.tiny import save_roberta
 from tts.config import GptSovitsConfig
 from tts.gpt_sovits.engine import GptSovitsEngine
+from tts.pretrained import official
 from tts.text.spans import words
 from tts.types import SynthesisRequest
-from tts.voices import official
 
 pytestmark = pytest.mark.golden
 

@@ -30,9 +30,10 @@ from tts.models.sovits import Sovits
 from tts.models.speaker import SpeakerEncoder
 from tts.models.t2s import T2s
 from tts.models.text_features import text_features
+from tts.pretrained import official
 from tts.text.frontend import Frontend
 from tts.text.readers import FrontendFiles
-from tts.voices import compiling, official
+from tts.voices import compiling
 from tts.voices.arguments import manner_of, reference_of
 from tts.voices.compiled import FILE_NAME, CompiledVoice, Prompt, load_compiled, weights_path
 from tts.voices.compiling import compile_voice

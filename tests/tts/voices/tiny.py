@@ -22,7 +22,7 @@ from transformers import (
 from tests.tts.babble import babble
 from tests.tts.models.golden_sovits import GOLDEN
 from tts import checkpoint
-from tts.voices import official
+from tts.pretrained import official
 from tts.voices.compiling import compile_voice
 from tts.voices.manifest import FILE_NAME
 

@@ -1,6 +1,6 @@
 """A model hub of our own on this machine, with faults on order.
 
-Speaks what `tts.voices.hub` asks of a hub: the description of a repository with its files'
+Speaks what `tts.pretrained.hub` asks of a hub: the description of a repository with its files'
 checksums, and the bytes of a file, which like the real one's come from another host by a redirect.
 """
 

@@ -41,7 +41,7 @@ class Record:
         return (found.st_size, found.st_mtime_ns) == (self.size_bytes, self.changed_ns)
 
 
-def load(folder: Path) -> dict[str, Record]:
+def load_records(folder: Path) -> dict[str, Record]:
     """The records of a folder, none if nothing was pulled.  Raises `VoiceError`."""
     path = folder / NAME
     try:
@@ -56,7 +56,7 @@ def load(folder: Path) -> dict[str, Record]:
         ) from error
 
 
-def save(folder: Path, records: Mapping[str, Record]) -> None:
+def save_records(folder: Path, records: Mapping[str, Record]) -> None:
     """Write all records, in one step."""
     said = {"files": {name: asdict(records[name]) for name in sorted(records)}}
     new = folder / f".{NAME}.new"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from tts.voices.hub import Checksum, Hub, PullError, RemoteFile, TryAgain, Unreachable
+from tts.pretrained.hub import Checksum, Hub, PullError, RemoteFile, TryAgain, Unreachable
 
 TRIES = 6
 """Failures in a row without a new byte before giving up."""

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tts.config import ConfigError, ServiceConfig
+from tts.pretrained import official
 from tts.terminal import Terminal, megabytes
-from tts.voices import official
 
 if TYPE_CHECKING:
-    from tts.voices.hub import Hub
-    from tts.voices.pulling import Order
+    from tts.pretrained.hub import Hub
+    from tts.pretrained.pulling import Order
 
 DEFAULT_VERSION = "v2Pro"
 """Costs what v2 costs and sounds closer to its reference."""
@@ -58,8 +58,8 @@ def run(args: argparse.Namespace, config: ServiceConfig) -> int:
         raise ConfigError(f"VERSION = {unknown[0]!r}: allowed are {', '.join(official.WEIGHTS)}")
 
     # Half a second to import, which no other command should wait for.
-    from tts.voices.hub import Hub, PullError, Unreachable
-    from tts.voices.pulling import Order, by_hand
+    from tts.pretrained.hub import Hub, PullError, Unreachable
+    from tts.pretrained.pulling import Order, by_hand
 
     order = Order(
         versions=versions,
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace, config: ServiceConfig) -> int:
 
 
 def _pull(order: "Order", hub: "Hub", terminal: Terminal, *, replace_changed: bool) -> int:
-    from tts.voices.pulling import pull
+    from tts.pretrained.pulling import pull
 
     fetched = pull(order, hub, terminal, replace_changed=replace_changed)
     if fetched:
@@ -99,7 +99,7 @@ def _pull(order: "Order", hub: "Hub", terminal: Terminal, *, replace_changed: bo
 
 
 def _say_states(order: "Order", hub: "Hub", terminal: Terminal, *, verify: bool) -> int:
-    from tts.voices.pulling import survey
+    from tts.pretrained.pulling import survey
 
     found = survey(order, hub, terminal, thorough=verify)
     for item, state in found:

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from tts.pretrained import official
+from tts.pretrained.download import Patience, digest_of, fetch, matches, part_of
+from tts.pretrained.hub import Checksum, Hub, PullError, RemoteFile, TryAgain
+from tts.pretrained.record import Record, load_records, save_records
 from tts.terminal import Terminal, megabytes, minutes
-from tts.voices import official, pulled
-from tts.voices.download import Patience, digest_of, fetch, matches, part_of
-from tts.voices.hub import Checksum, Hub, PullError, RemoteFile, TryAgain
-from tts.voices.pulled import Record
 
 G2PW_REPOSITORY = "XXXXRT/GPT-SoVITS-Pretrained"
 G2PW_ARCHIVE = "G2PWModel.zip"
@@ -72,7 +72,7 @@ class State:
 
 
 class Report:
-    """Tells a person how far a pull is; see `tts.voices.download.Progress`."""
+    """Tells a person how far a pull is; see `tts.pretrained.download.Progress`."""
 
     def __init__(
         self, terminal: Terminal, total_bytes: int, clock: Callable[[], float] = time.monotonic
@@ -125,10 +125,10 @@ def pull(
     """
     order.folder.mkdir(parents=True, exist_ok=True)
     with _alone(order.folder, terminal):
-        records = pulled.load(order.folder)
+        records = load_records(order.folder)
         items = find(order, records, hub, terminal, wait)
         states = [look(item, order.folder, records, thorough=False) for item in items]
-        pulled.save(order.folder, records)
+        save_records(order.folder, records)
         changed = [state.said for state in states if state.kind == "different"]
         if changed and not replace_changed:
             raise PullError(
@@ -140,7 +140,7 @@ def pull(
         report = Report(terminal, sum(_bytes_to_come(item, order.folder) for item in wanted))
         for item in wanted:
             _obtain(item, order.folder, records, hub, report, wait)
-            pulled.save(order.folder, records)
+            save_records(order.folder, records)
             terminal.say(f"{item.file.path}: {megabytes(item.file.size_bytes)}, checksum right")
     return len(wanted)
 
@@ -157,7 +157,7 @@ def survey(
 
     `thorough` reads every file anew, also those that look unchanged.  Raises `PullError`.
     """
-    records = pulled.load(order.folder)
+    records = load_records(order.folder)
     items = find(order, records, hub, terminal, wait)
     return [(item, look(item, order.folder, records, thorough=thorough)) for item in items]
 

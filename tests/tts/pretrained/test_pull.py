@@ -17,12 +17,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.tts.voices.hub_server import COMMIT, Cut, HubServer, Stall, Status, Whole, Wrong, serving
+from tests.tts.pretrained.hub_server import (
+    COMMIT,
+    Cut,
+    HubServer,
+    Stall,
+    Status,
+    Whole,
+    Wrong,
+    serving,
+)
+from tts.pretrained import official, pulling
+from tts.pretrained.download import TRIES
+from tts.pretrained.hub import Checksum, Hub, PullError, RemoteFile, Unreachable
+from tts.pretrained.pulling import G2PW_ARCHIVE, G2PW_REPOSITORY, Order, pull, survey
 from tts.terminal import Terminal
-from tts.voices import official, pulling
-from tts.voices.download import TRIES
-from tts.voices.hub import Checksum, Hub, PullError, RemoteFile, Unreachable
-from tts.voices.pulling import G2PW_ARCHIVE, G2PW_REPOSITORY, Order, pull, survey
 
 pytestmark = pytest.mark.real
 
@@ -81,7 +90,7 @@ class Run:
 
 @pytest.fixture
 def run(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr("tts.voices.hub.get_token", lambda: None)  # not this machine's user's
+    monkeypatch.setattr("tts.pretrained.hub.get_token", lambda: None)  # not this machine's user's
     return Run(hub, tmp_path / "pretrained")
 
 

@@ -4,9 +4,9 @@ import io
 import itertools
 
 from tests.tts.test_terminal import Screen
+from tts.pretrained.hub import Checksum, RemoteFile
+from tts.pretrained.pulling import Report
 from tts.terminal import Terminal
-from tts.voices.hub import Checksum, RemoteFile
-from tts.voices.pulling import Report
 
 FILE = RemoteFile("v2Pro/s2Gv2Pro.pth", "http://x", 100_000_000, Checksum("git", "00"), "")
 
