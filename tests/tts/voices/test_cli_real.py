@@ -73,7 +73,10 @@ def test_one_voice_that_cannot_be_compiled_keeps_no_other_from_it(
 
 
 def test_no_command_but_compile_waits_for_torch() -> None:
-    modules = "cli, adding, store, inspecting, pull, pulling, compiled, sources, text_files"
-    code = f"import sys; from tts.voices import {modules}; import tts.cli; print(*sys.modules)"
+    modules = "cli, adding, store, inspecting, compiled, sources, text_files"
+    code = (
+        f"import sys, tts.cli; from tts.voices import {modules};"
+        " from tts.pretrained import command, pulling; print(*sys.modules)"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"torch", "transformers"} & set(run.stdout.split()) == set()
