@@ -9,6 +9,8 @@ of all sentences.  One caller at a time.
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha256
@@ -37,6 +39,8 @@ _FROM_END = re.compile(r"\+(\d+)/")
 _MORAS = re.compile(r"/F:(\d+)_")
 _QUESTION = re.compile(r"!(\d+)_")
 _NO_VALUE = -50
+
+_COMPILE = "import sys, pyopenjtalk; pyopenjtalk.mecab_dict_index(*sys.argv[1:])"
 
 
 class Japanese:
@@ -100,7 +104,9 @@ class Japanese:
 def compiled(source: Path, cache: Path, dictionary: Path | None = None) -> Path:
     """The user dictionary of a CSV file over a dictionary, compiled into `cache` once for each.
 
-    Takes a minute the first time.  Raises `ValueError` when the file cannot be read or compiled.
+    Takes seconds the first time, in a process of its own: Open JTalk would keep every other thread
+    of this one waiting, and it writes its progress to standard output.  Raises `ValueError` when
+    the file cannot be read or compiled.
     """
     import pyopenjtalk
 
@@ -114,10 +120,14 @@ def compiled(source: Path, cache: Path, dictionary: Path | None = None) -> Path:
         return target
     cache.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(f".{os.getpid()}")
-    try:
-        pyopenjtalk.mecab_dict_index(str(source), str(unfinished), str(folder))
-    except RuntimeError as error:
-        raise ValueError(f"{source}: Open JTalk could not compile it") from error
+    done = subprocess.run(
+        [sys.executable, "-c", _COMPILE, str(source), str(unfinished), str(folder)],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        raise ValueError(f"{source}: Open JTalk could not compile it ({said[0]})")
     unfinished.replace(target)
     return target
 

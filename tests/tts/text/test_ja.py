@@ -48,6 +48,28 @@ def test_a_folder_without_a_dictionary_is_refused(tmp_path: Path) -> None:
         Japanese(dictionary=tmp_path)
 
 
+def test_a_user_dictionary_is_compiled_once_and_in_silence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "userdict.csv"
+    source.write_text(
+        "帕利,,,1,名詞,固有名詞,一般,*,*,*,帕利,パーリー,パーリー,1/4,*\n", encoding="utf-8"
+    )
+    found = compiled(source, tmp_path / "cache")
+    made_ns = found.stat().st_mtime_ns
+    assert compiled(source, tmp_path / "cache") == found
+    assert found.stat().st_mtime_ns == made_ns
+    assert list((tmp_path / "cache").iterdir()) == [found]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_user_dictionary_that_cannot_be_compiled_is_named(tmp_path: Path) -> None:
+    source = tmp_path / "userdict.csv"
+    source.write_text("no, such, columns\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"userdict\.csv: Open JTalk could not compile it"):
+        compiled(source, tmp_path / "cache")
+
+
 def test_a_user_dictionary_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"userdict\.csv: cannot be compiled"):
         compiled(tmp_path / "userdict.csv", tmp_path)
