@@ -149,11 +149,12 @@ class ServiceConfig(Table):
     health: HealthConfig = HealthConfig()
     """How its health is watched."""
     engines: Annotated[tuple[EngineName, ...], Field(min_length=1)] = (
+        "gpt-sovits",
         "hibari",
         "kokoro",
-        "gpt-sovits",
     )
-    """Engines to load. One whose package is not installed is left out, with a line in the log."""
+    """Engines to load; of two that claim one voice's id, the first keeps it. One whose package is
+    not installed is left out, with a line in the log."""
     gpt_sovits: GptSovitsConfig = GptSovitsConfig()
     """Cloned voices."""
     threads: Annotated[int, Field(ge=1, le=64)] = 1

@@ -78,9 +78,10 @@ def run(args: argparse.Namespace, config: ServiceConfig) -> int:
 
     sink = WavFile(args.out) if args.out is not None else player()
     builders = engines.builders(config)
-    if (config.gpt_sovits.voices_dir / args.voice).is_dir() and CLONED in builders:
-        # Its folder tells the voice's engine, so no other needs to be asked.
-        builders = {CLONED: builders[CLONED], **builders}
+    # A folder tells that a voice is a cloned one; without, that engine is asked last: importing it
+    # takes seconds.
+    cloned = (config.gpt_sovits.voices_dir / args.voice).is_dir()
+    builders = dict(sorted(builders.items(), key=lambda one: (one[0] == CLONED) != cloned))
     try:
         asyncio.run(say(args.voice, request, sink, config, builders, terminal))
     except KeyboardInterrupt:

@@ -17,9 +17,10 @@ def config(voices_dir: Path) -> ServiceConfig:
 def test_engines_come_in_the_configured_order(tmp_path: Path) -> None:
     (tmp_path / "ann").mkdir()
     (tmp_path / "ann" / "voice.toml").touch()
-    assert list(builders(config(tmp_path))) == ["hibari", "kokoro", "gpt-sovits"]
-    turned = config(tmp_path).model_copy(update={"engines": ("gpt-sovits", "hibari")})
-    assert list(builders(turned)) == ["gpt-sovits", "hibari"]
+    # By default a voice of the user's own wins over a light one of the same id.
+    assert list(builders(config(tmp_path))) == ["gpt-sovits", "hibari", "kokoro"]
+    turned = config(tmp_path).model_copy(update={"engines": ("hibari", "gpt-sovits")})
+    assert list(builders(turned)) == ["hibari", "gpt-sovits"]
 
 
 @pytest.mark.parametrize("folder", [".", "nowhere"])

@@ -89,15 +89,17 @@ def test_engines_before_that_of_the_voice_are_closed(tmp_path: Path) -> None:
     assert first.steps == []
 
 
-def test_a_voice_with_a_folder_is_asked_of_the_engine_of_cloned_voices_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("cloned", [True, False])
+def test_a_folder_decides_whether_the_engine_of_cloned_voices_is_asked_first_or_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cloned: bool
 ) -> None:
     def never() -> Engine:
         raise AssertionError("built")
 
-    (tmp_path / "voices" / "ann").mkdir(parents=True)
-    built = {"hibari": never, "gpt-sovits": FakeEngine}
-    monkeypatch.setattr("tts.say.engines.builders", lambda _: built)
+    (tmp_path / "voices" / ("ann" if cloned else "eve")).mkdir(parents=True)
+    asked, other = ("gpt-sovits", "hibari") if cloned else ("hibari", "gpt-sovits")
+    # The one not to be asked comes first in the configured order.
+    monkeypatch.setattr("tts.say.engines.builders", lambda _: {other: never, asked: FakeEngine})
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     args = parser.parse_args(["hello", "--voice", "ann", "--out", str(tmp_path / "x.wav")])

@@ -24,12 +24,12 @@ from tts.gpt_sovits.catalogue import Entry
 from tts.gpt_sovits.voice import LoadedVoice
 from tts.models.sovits import Sovits
 from tts.models.t2s import T2s
-from tts.models.text_features import LANGUAGE as CHINESE
 from tts.pretrained import official
 from tts.text.frontend import Frontend
 from tts.voices.arguments import manner_of, reference_of
 from tts.voices.cache import Part
 from tts.voices.compiled import CompiledVoice, Prompt
+from tts.voices.text_features import LANGUAGE as CHINESE
 from tts.voices.text_files import frontend_files
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from tts.engine.synthesis import Manner, Models, Reference
-from tts.models.text_features import Meaning, text_features
 from tts.text.cutting import ended
 from tts.text.frontend import Frontend
+from tts.voices.text_features import Meaning, text_features
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,6 @@ _NUCLEUS = re.compile(r"/A:([0-9\-]+)\+")
 _FROM_START = re.compile(r"\+(\d+)\+")
 _FROM_END = re.compile(r"\+(\d+)/")
 _MORAS = re.compile(r"/F:(\d+)_")
-_QUESTION = re.compile(r"!(\d+)_")
 _NO_VALUE = -50
 
 _COMPILE = "import sys, pyopenjtalk; pyopenjtalk.mecab_dict_index(*sys.argv[1:])"

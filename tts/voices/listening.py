@@ -23,11 +23,11 @@ from tts.models.bert import Bert
 from tts.models.hubert import Hubert
 from tts.models.sovits import Sovits
 from tts.models.speaker import SpeakerEncoder
-from tts.models.text_features import needs_bert, text_features
 from tts.pretrained import official
 from tts.text.frontend import Spoken
 from tts.voices.clip import Clip
 from tts.voices.errors import VoiceError
+from tts.voices.text_features import needs_bert, text_features
 
 
 def check_files(pretrained_dir: Path, sovits: Sovits, spoken: Sequence[Sequence[Spoken]]) -> None:

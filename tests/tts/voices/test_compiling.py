@@ -29,7 +29,6 @@ from tts.models.hubert import Hubert
 from tts.models.sovits import Sovits
 from tts.models.speaker import SpeakerEncoder
 from tts.models.t2s import T2s
-from tts.models.text_features import text_features
 from tts.pretrained import official
 from tts.text.frontend import Frontend
 from tts.text.readers import FrontendFiles
@@ -41,6 +40,7 @@ from tts.voices.errors import ClipRefused, MissingPretrained, VoiceError
 from tts.voices.manifest import FILE_NAME as MANIFEST
 from tts.voices.manifest import load_manifest
 from tts.voices.store import State, look_at
+from tts.voices.text_features import text_features
 
 pytestmark = pytest.mark.golden
 

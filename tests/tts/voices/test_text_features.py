@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from tts.models.text_features import needs_bert, text_features
 from tts.text.frontend import Spoken
+from tts.voices.text_features import needs_bert, text_features
 
 CPU = torch.device("cpu")
 WIDTH = 4
