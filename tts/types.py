@@ -32,9 +32,11 @@ class Mark:
     """Index one past the span's last character."""
     start_s: float
     end_s: float
-    kind: Literal["word", "phone"] = "word"
+    kind: Literal["word", "phone", "viseme"] = "word"
     estimated: bool = False
     """True when the times are spread over the audio by length, not read from the engine."""
+    label: str = ""
+    """The phone's symbol or the viseme's name; empty for a word."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.engine.types import Piece, Step
+from tts.engine.types import Pace, Piece, Step
 from tts.errors import EngineFailed
+from tts.text.feed import TextFeed
 from tts.text.spans import words
 from tts.types import Mark, SynthesisRequest, Voice
 
@@ -64,7 +65,7 @@ class FakeEngine:
     def gain_db(self, voice_id: str) -> float:
         return 0.0
 
-    def speak(self, request: SynthesisRequest) -> Iterator[Step]:
+    def speak(self, request: SynthesisRequest, text: TextFeed, pace: Pace) -> Iterator[Step]:
         is_last = False
         self.emotions.append(request.emotion)
         try:

@@ -1,17 +1,19 @@
 """What the service asks of any voice engine: a request in, pieces of float audio with marks out.
 
 An engine is built, asked and closed on one thread only, its `tts.engine.worker.EngineWorker`'s.
-It knows nothing of limits, wires, chunk sizes or loudness.
+It knows nothing of limits, wires, chunk sizes or loudness.  Without torch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tts.text.feed import TextFeed
 from tts.types import Mark, SynthesisRequest, Voice
 
 
@@ -27,10 +29,45 @@ class Piece:
     """Whether this piece ends the request; exactly one piece does."""
 
 
-Step = Piece | Future[Any] | None
-"""What an engine gives between two pieces of work on a request: a piece of its audio; None, when
-there is none yet and others may have a turn; a future, when there is nothing to do until it is
-done.  How the future ends is the engine's to see: the worker only waits for it."""
+class Kind(StrEnum):
+    """What a piece of model work is for."""
+
+    PREFILL = "prefill"
+    """Reading an utterance's input, up to its first token."""
+    TOKEN = "token"
+    """One more token of an utterance."""
+    SOUND = "sound"
+    """Making samples of tokens."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """Model work that a request waits for; the worker chooses when, and what runs with it."""
+
+    kind: Kind
+    size: int
+    """What its cost grows with: places to read for a prefill, 1 for a token, frames of sound."""
+    run: "Callable[[Sequence[Work]], None]"
+    """Does these works, itself among them, as one.  What it finds out, the works' owners know."""
+    together: object
+    """Works with this same object may run as one."""
+
+
+Step = Piece | Work | Future[Any] | None
+"""What an engine gives between two pieces of work on a request: a piece of its audio; work, after
+which it is asked again; None, when others may have a turn; a future, when there is nothing to do
+until it is done.  How the future ends is the engine's to see: the worker only waits for it."""
+
+
+class Pace(Protocol):
+    """What an engine may know of time, for one request."""
+
+    def ahead_s(self) -> float | None:
+        """Seconds of audio that have left and cannot have been played yet, if playing began with
+        the first piece; below 0 when playing has run dry.  None before the first piece."""
+
+    def cost_s(self, kind: Kind, size: int) -> float:
+        """How long such work takes by what was measured, others' turns in between not counted."""
 
 
 class Engine(Protocol):
@@ -51,12 +88,12 @@ class Engine(Protocol):
         """A voice and one of its languages that it can speak at once, with nothing to load first;
         None while there is none.  Asked from any thread."""
 
-    def speak(self, request: SynthesisRequest) -> Iterator[Step]:
+    def speak(self, request: SynthesisRequest, text: TextFeed, pace: Pace) -> Iterator[Step]:
         """Yield the request's audio piece by piece; the work happens between the steps.
 
-        The request names one of `voices` and one of its languages.  Raises a `TtsError`, such as
-        `EngineFailed` when nothing of the text can be spoken.  Closing the iterator drops the rest
-        of the work.
+        The request names one of `voices` and one of its languages; what is to be said comes
+        through `text`.  Raises a `TtsError`, such as `EngineFailed` when nothing of the text can be
+        spoken.  Closing the iterator drops the rest of the work.
         """
 
     def close(self) -> None:

@@ -17,8 +17,9 @@ from typing import Any
 
 from loguru import logger
 
-from tts.engine.types import Engine, Piece, Step
+from tts.engine.types import Engine, Kind, Piece, Step, Work
 from tts.errors import EngineFailed, TtsError
+from tts.text.feed import TextFeed
 from tts.types import SynthesisRequest, Voice
 
 
@@ -180,6 +181,7 @@ class Speech:
 
     def __init__(self, request: SynthesisRequest, sample_rate_hz: int, worker: EngineWorker):
         self._request = request
+        self._text = TextFeed.of(request.text)
         self._worker = worker
         self._steps: Iterator[Step] | None = None
         # Bounded by the worker: it takes no further step while `ahead_samples` is above the bound.
@@ -223,8 +225,11 @@ class Speech:
         """Do one step of the engine's work."""
         try:
             if self._steps is None:
-                self._steps = engine.speak(self._request)
+                self._steps = engine.speak(self._request, self._text, self)
             item = next(self._steps)
+            if isinstance(item, Work):
+                item.run([item])
+                item = None
         except StopIteration:
             return EngineFailed(f"engine {engine.name} ended without a last piece")
         except TtsError as error:
@@ -234,6 +239,14 @@ class Speech:
         if isinstance(item, Piece) and item.is_last:
             self.drop()
         return item
+
+    def ahead_s(self) -> float | None:
+        """See `tts.engine.types.Pace`."""
+        return self.ahead_samples / self.sample_rate_hz if self.begun else None
+
+    def cost_s(self, kind: Kind, size: int) -> float:
+        """See `tts.engine.types.Pace`."""
+        return 0.0
 
     def drop(self) -> None:
         """Close the engine's iterator."""

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import torch
 
 from tts.config import GptSovitsConfig
-from tts.engine.types import Step
+from tts.engine.types import Pace, Step
 from tts.gpt_sovits.catalogue import ENGINE, preloaded, read_catalogue
 from tts.gpt_sovits.loading import Placement, VoiceLoader, asked, wanted
 from tts.gpt_sovits.speaker import speak
 from tts.gpt_sovits.voice import LoadedVoice
+from tts.text.feed import TextFeed
 from tts.types import SynthesisRequest
 from tts.voices.cache import MB, VoiceCache
 
@@ -47,7 +48,7 @@ class GptSovitsEngine:
         sound = [one for one in in_memory if one not in self._failed]
         return asked((sound or in_memory)[-1]) if in_memory else None
 
-    def speak(self, request: SynthesisRequest) -> Iterator[Step]:
+    def speak(self, request: SynthesisRequest, text: TextFeed, pace: Pace) -> Iterator[Step]:
         """The same request gives the same samples."""
         want = wanted(request.voice, request.language)
         with self._cache.lease(want) as lease:
@@ -55,7 +56,7 @@ class GptSovitsEngine:
                 yield lease.loading
             voice = lease.voice
             try:
-                yield from speak(request, voice)
+                yield from speak(request, text, voice)
             except Exception:
                 self._failed.add(want)
                 raise

@@ -5,6 +5,7 @@ thread.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,8 +18,10 @@ from tts.engine.t2s_decode import End
 from tts.engine.types import Piece, Step
 from tts.errors import EngineFailed
 from tts.gpt_sovits.voice import LoadedVoice
+from tts.text.clauses import clauses
+from tts.text.feed import TextFeed
 from tts.text.marks import guessed, to_marks
-from tts.text.split import pause_s, split
+from tts.text.split import pause_s
 from tts.types import SynthesisRequest
 
 
@@ -40,23 +43,26 @@ LIMITS = {
 }
 
 
-def speak(request: SynthesisRequest, voice: LoadedVoice) -> Iterator[Step]:
+def speak(request: SynthesisRequest, feed: TextFeed, voice: LoadedVoice) -> Iterator[Step]:
     """Yield the request's clauses, and None between the steps of one.
 
     The same request gives the same samples.  Raises `EngineFailed` when none of it can be spoken,
     or when a clause cannot be.
     """
-    text, limits = request.text, LIMITS[request.language]
+    limits = LIMITS[request.language]
     reference = voice.reference(request.emotion)
     manner = replace(voice.manner, speed=voice.manner.speed * request.speed)
     rate_hz = voice.models.sovits.spec.sample_rate_hz
-    clauses = split(text, first_chars=limits.first, max_chars=limits.longest)
-    offset = 0
-    for number, clause in enumerate(clauses):
-        phones, features = voice.read(clause.of(text), request.language)
+    offset = number = 0
+    for clause in clauses(feed, first_chars=limits.first, max_chars=limits.longest):
+        if isinstance(clause, Future):
+            yield clause
+            continue
+        phones, features = voice.read(clause.text, request.language)
         yield None
         # No clause repeats the noise of another.
         seed = (manner.seed + number * ATTEMPTS) % SEEDS
+        number += 1
         utterance = yield from synthesise(
             voice.models, reference, phones, features, replace(manner, seed=seed)
         )
@@ -65,10 +71,10 @@ def speak(request: SynthesisRequest, voice: LoadedVoice) -> Iterator[Step]:
                 voice=request.voice, end=str(utterance.end), tokens=len(utterance.codes)
             ).warning("a clause did not end by itself and was cut")
         samples, cut, voiced_end = trim(
-            utterance.samples, rate_hz, pause_s=pause_s(clause.of(text), speed=request.speed)
+            utterance.samples, rate_hz, pause_s=pause_s(clause.text, speed=request.speed)
         )
         marks = to_marks(
-            guessed(text, clause, cut, cut + voiced_end),
+            guessed(feed.text, clause.span, cut, cut + voiced_end),
             cut=cut,
             voiced_end=voiced_end,
             offset=offset,
@@ -76,9 +82,9 @@ def speak(request: SynthesisRequest, voice: LoadedVoice) -> Iterator[Step]:
             estimated=True,
         )
         offset += len(samples)
-        is_last = number == len(clauses) - 1
-        if is_last and offset == 0:
+        if clause.is_last and offset == 0:
             break
-        yield Piece(samples=samples.astype(np.float32, copy=False), marks=marks, is_last=is_last)
+        samples = samples.astype(np.float32, copy=False)
+        yield Piece(samples=samples, marks=marks, is_last=clause.is_last)
     if offset == 0:
         raise EngineFailed(f"voice {request.voice!r} gives no sound for the text")

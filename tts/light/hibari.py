@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from hibari import Hibari, dsp
 
-from tts.engine.types import Piece
+from tts.engine.types import Pace, Step
 from tts.light import english, model
 from tts.light.speaker import Limits, Rendered, phoneme_edges, speak
+from tts.text.feed import TextFeed
 from tts.types import SynthesisRequest, Voice
 
 VOICE = Voice(
@@ -53,11 +54,12 @@ class HibariEngine:
         """The one voice."""
         return VOICE.id, VOICE.languages[0]
 
-    def speak(self, request: SynthesisRequest) -> Iterator[Piece]:
+    def speak(self, request: SynthesisRequest, text: TextFeed, pace: Pace) -> Iterator[Step]:
         """The same request gives the same samples."""
         rng = np.random.default_rng(_NOISE_SEED)
         return speak(
             request,
+            text,
             phonemise=english.phonemise,
             render=lambda ids: self._render(ids, request.speed, rng),
             vocabulary=self._vocabulary,

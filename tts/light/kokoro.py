@@ -14,10 +14,11 @@ import numpy as np
 from loguru import logger
 from numpy.typing import NDArray
 
-from tts.engine.types import Piece
+from tts.engine.types import Pace, Step
 from tts.light import english, model
 from tts.light.phonemes import Token
 from tts.light.speaker import Limits, Rendered, phoneme_edges, speak
+from tts.text.feed import TextFeed
 from tts.types import SynthesisRequest, Voice
 
 SAMPLE_RATE_HZ = 24_000
@@ -86,11 +87,12 @@ class KokoroEngine:
         """The first voice; all are loaded."""
         return self.voices[0].id, self.voices[0].languages[0]
 
-    def speak(self, request: SynthesisRequest) -> Iterator[Piece]:
+    def speak(self, request: SynthesisRequest, text: TextFeed, pace: Pace) -> Iterator[Step]:
         """A clause at a time; the first is cut short so that it is heard early."""
         style = self._styles[request.voice]
         return speak(
             request,
+            text,
             phonemise=self._front_ends[request.language],
             render=lambda ids: self._render(ids, style, request.speed),
             vocabulary=self._vocabulary,

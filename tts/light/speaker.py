@@ -1,21 +1,24 @@
 """How a light voice speaks: text -> clauses -> phonemes -> model -> trim -> marks.
 
-In: a request.  Out: `Piece`s, one for each clause.  Knows no model and no language: those are the
-two callables it is given.  On the engine's thread.
+In: a request and its text.  Out: `Piece`s, one for each clause.  Knows no model and no language:
+those are the two callables it is given.  On the engine's thread.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tts.audio.trim import trim
-from tts.engine.types import Piece
+from tts.engine.types import Piece, Step
 from tts.errors import EngineFailed
 from tts.light.phonemes import Token, timed, to_ids
+from tts.text.clauses import clauses
+from tts.text.feed import TextFeed
 from tts.text.marks import guessed, to_marks
-from tts.text.split import pause_s, split
+from tts.text.split import pause_s
 from tts.types import SynthesisRequest
 
 
@@ -44,6 +47,7 @@ class Limits:
 
 def speak(
     request: SynthesisRequest,
+    feed: TextFeed,
     *,
     phonemise: Phonemise,
     render: Render,
@@ -51,7 +55,7 @@ def speak(
     sample_rate_hz: int,
     limits: Limits,
     exact_words: bool = True,
-) -> Iterator[Piece]:
+) -> Iterator[Step]:
     """Yield the request's clauses.  Raises `EngineFailed` when none of it can be spoken.
 
     `exact_words` tells whether `phonemise` knows which phonemes are which word's.
@@ -59,23 +63,23 @@ def speak(
     A clause without a sound (only signs the model does not know) still yields its words' marks,
     with no length.
     """
-    text = request.text
-    clauses = split(text, first_chars=limits.first_chars, max_chars=limits.max_chars)
     offset = 0
-    for clause in clauses:
-        is_last = clause is clauses[-1]
-        tokens = phonemise(clause.of(text))
+    for clause in clauses(feed, first_chars=limits.first_chars, max_chars=limits.max_chars):
+        if isinstance(clause, Future):
+            yield clause
+            continue
+        tokens = phonemise(clause.text)
         ids = to_ids(tokens, vocabulary)
         rendered = _render_all(ids, render, limits.max_ids)
         samples, cut, voiced_end = trim(
             rendered.samples,
             sample_rate_hz,
-            pause_s=pause_s(clause.of(text), speed=request.speed),
+            pause_s=pause_s(clause.text, speed=request.speed),
         )
         if rendered.edges is not None:
-            heard = timed(text, clause, tokens, vocabulary, rendered.edges)
+            heard = timed(feed.text, clause.span, tokens, vocabulary, rendered.edges)
         else:
-            heard = guessed(text, clause, cut, cut + voiced_end)
+            heard = guessed(feed.text, clause.span, cut, cut + voiced_end)
         marks = to_marks(
             heard,
             cut=cut,
@@ -85,9 +89,9 @@ def speak(
             estimated=rendered.edges is None or not exact_words,
         )
         offset += len(samples)
-        if is_last and offset == 0:
+        if clause.is_last and offset == 0:
             break
-        yield Piece(samples=samples, marks=marks, is_last=is_last)
+        yield Piece(samples=samples, marks=marks, is_last=clause.is_last)
     if offset == 0:
         raise EngineFailed(
             f"voice {request.voice!r} can pronounce nothing of the text in {request.language!r}"

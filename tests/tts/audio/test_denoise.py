@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tts.laws import law
+from tests.tts import paces
 from tts.audio import denoise as module
 from tts.audio.denoise import denoise
 from tts.audio.resample import soxr
@@ -66,7 +67,7 @@ def spoken() -> tuple[np.ndarray, int]:
     engine = HibariEngine(threads=1)
     voice = engine.voices[0]
     text = "She sells sea shells, and the shells that she sells are surely from the sea shore."
-    pieces = [piece.samples for piece in engine.speak(SynthesisRequest(text, voice.id, "en"))]
+    pieces = [piece.samples for piece in paces.spoken(engine, SynthesisRequest(text, voice.id, "en"))]
     return np.concatenate(pieces), voice.sample_rate_hz
 
 

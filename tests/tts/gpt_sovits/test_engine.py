@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from tests.tts.gpt_sovits.made import GAIN_DB, add_voice
+from tests.tts.paces import spoken
 from tests.tts.test_contract import until
 from tts.config import GptSovitsConfig
 from tts.engine.types import Piece, Step
@@ -66,7 +67,7 @@ def say(text: str = "Hello.", voice: str = "ann", **fields: object) -> Synthesis
 
 def steps(running: GptSovitsEngine, request: SynthesisRequest) -> Iterator[Step]:
     """The steps of a request, after its voice was loaded."""
-    for step in running.speak(request):
+    for step in spoken(running, request):
         if isinstance(step, Future):
             step.exception(30)
         else:
@@ -227,13 +228,13 @@ def test_a_cold_voice_is_waited_for_and_a_warm_one_is_not(tmp_path: Path) -> Non
     add_voice(tmp_path, "ann")
     with engine(tmp_path) as running:
         assert running.ready() is None
-        cold = running.speak(say())
+        cold = spoken(running, say())
         first = next(cold)
         assert isinstance(first, Future)
         first.result(30)
         assert isinstance(next(cold), type(None))
         assert running.ready() == ("ann", "en")
-        assert next(iter(running.speak(say()))) is None
+        assert next(iter(spoken(running, say()))) is None
 
 
 def test_voices_are_loaded_beforehand(tmp_path: Path) -> None:

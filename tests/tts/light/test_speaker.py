@@ -7,6 +7,7 @@ from tests.tts.light.test_phonemes import VOCABULARY, spelled
 from tts.engine.types import Piece
 from tts.errors import EngineFailed
 from tts.light.speaker import Limits, Rendered, phoneme_edges, speak
+from tts.text.feed import TextFeed
 from tts.types import SynthesisRequest
 
 RATE = 1000
@@ -29,6 +30,7 @@ def said(text: str, render=tones, **options) -> list[Piece]:
     return list(
         speak(
             SynthesisRequest(text, "v", "xx"),
+            TextFeed.of(text),
             phonemise=spelled,
             render=render,
             vocabulary=VOCABULARY,

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.tts.paces import spoken
 from tts.audio.trim import LEAD_S, voiced_span
 from tts.config import ServiceConfig
 from tts.engines import builders
@@ -86,7 +87,7 @@ def test_english_streams_exactly_what_it_says_whole_and_says_it_the_same_twice()
 
 def test_a_slower_speed_takes_longer_in_proportion(hibari: HibariEngine) -> None:
     def length(speed: float) -> int:
-        pieces = hibari.speak(SynthesisRequest("Good morning, everybody", "heart", "en", speed))
+        pieces = spoken(hibari, SynthesisRequest("Good morning, everybody", "heart", "en", speed))
         return sum(len(piece.samples) for piece in pieces)
 
     assert 1.7 < length(0.5) / length(1.0) < 2.3
@@ -95,7 +96,7 @@ def test_a_slower_speed_takes_longer_in_proportion(hibari: HibariEngine) -> None
 
 def test_the_pause_after_the_last_voice_is_that_of_the_mark(hibari: HibariEngine) -> None:
     for text, pause_s in [("Good morning.", 0.25), ("Good morning,", 0.12), ("Good morning", 0.05)]:
-        (piece,) = hibari.speak(SynthesisRequest(text, "heart", "en"))
+        (piece,) = spoken(hibari, SynthesisRequest(text, "heart", "en"))
         _, last = voiced_span(piece.samples, 24_000)
         assert len(piece.samples) - last == int(pause_s * 24_000)
 
@@ -104,7 +105,7 @@ def test_the_pause_after_the_last_voice_is_that_of_the_mark(hibari: HibariEngine
 @given(st.text(max_size=60))
 def test_no_text_crashes_the_english_voice(hibari: HibariEngine, text: str) -> None:
     try:
-        pieces = list(hibari.speak(SynthesisRequest(text, "heart", "en")))
+        pieces = list(spoken(hibari, SynthesisRequest(text, "heart", "en")))
     except EngineFailed:
         return
     marks = [mark for piece in pieces for mark in piece.marks]
@@ -126,13 +127,13 @@ def test_no_text_crashes_the_english_voice(hibari: HibariEngine, text: str) -> N
     ],
 )
 def test_odd_text_is_spoken_with_a_mark_for_each_word(hibari: HibariEngine, text: str) -> None:
-    pieces = list(hibari.speak(SynthesisRequest(text, "heart", "en")))
+    pieces = list(spoken(hibari, SynthesisRequest(text, "heart", "en")))
     marks = [mark for piece in pieces for mark in piece.marks]
     assert [(m.text_start, m.text_end) for m in marks] == [(s.start, s.end) for s in words(text)]
 
 
 def test_a_word_longer_than_the_model_takes_is_marked_in_parts(hibari: HibariEngine) -> None:
-    pieces = list(hibari.speak(SynthesisRequest("x" * 500, "heart", "en")))
+    pieces = list(spoken(hibari, SynthesisRequest("x" * 500, "heart", "en")))
     marks = [mark for piece in pieces for mark in piece.marks]
     assert [(m.text_start, m.text_end) for m in marks] == [(0, 240), (240, 480), (480, 500)]
 

@@ -1,0 +1,22 @@
+"""Time as an engine may know it, in tests that have no worker."""
+
+from collections.abc import Iterator
+
+from tts.engine.types import Engine, Kind, Step
+from tts.text.feed import TextFeed
+from tts.types import SynthesisRequest
+
+
+class NoHurry:
+    """Nothing has been played yet, and work costs nothing."""
+
+    def ahead_s(self) -> float | None:
+        return None
+
+    def cost_s(self, kind: Kind, size: int) -> float:
+        return 0.0
+
+
+def spoken(engine: Engine, request: SynthesisRequest) -> Iterator[Step]:
+    """The steps of a request whose text is complete."""
+    return engine.speak(request, TextFeed.of(request.text), NoHurry())
