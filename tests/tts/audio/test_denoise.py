@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tts.laws import law
 from tests.tts import paces
+from tests.tts.laws import law
 from tts.audio import denoise as module
 from tts.audio.denoise import denoise
 from tts.audio.resample import soxr
@@ -67,7 +67,8 @@ def spoken() -> tuple[np.ndarray, int]:
     engine = HibariEngine(threads=1)
     voice = engine.voices[0]
     text = "She sells sea shells, and the shells that she sells are surely from the sea shore."
-    pieces = [piece.samples for piece in paces.spoken(engine, SynthesisRequest(text, voice.id, "en"))]
+    request = SynthesisRequest(text, voice.id, "en")
+    pieces = [piece.samples for piece in paces.spoken(engine, request)]
     return np.concatenate(pieces), voice.sample_rate_hz
 
 
