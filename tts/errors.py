@@ -25,6 +25,12 @@ class TextTooLong(TtsError):
     code = "text_too_long"
 
 
+class TextStalled(TtsError):
+    """A text that was being written did not go on in time."""
+
+    code = "text_stalled"
+
+
 class Overloaded(TtsError):
     """At capacity; trying again later may work."""
 

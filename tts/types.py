@@ -7,6 +7,9 @@ callers; safe to use from any thread.
 from dataclasses import dataclass
 from typing import Literal
 
+MarkKind = Literal["word", "phone", "viseme"]
+"""What a mark marks."""
+
 
 @dataclass(frozen=True, slots=True)
 class SynthesisRequest:
@@ -32,7 +35,7 @@ class Mark:
     """Index one past the span's last character."""
     start_s: float
     end_s: float
-    kind: Literal["word", "phone", "viseme"] = "word"
+    kind: MarkKind = "word"
     estimated: bool = False
     """True when the times are spread over the audio by length, not read from the engine."""
     label: str = ""

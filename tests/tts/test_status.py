@@ -41,6 +41,7 @@ def test_a_subclass_travels_as_its_base() -> None:
         (grpc.StatusCode.UNKNOWN, errors.Unavailable),
         (grpc.StatusCode.CANCELLED, errors.Unavailable),
         (grpc.StatusCode.UNIMPLEMENTED, errors.Unavailable),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, errors.Unavailable),
     ],
 )
 def test_a_status_without_our_code_is_read_by_the_table(

@@ -4,16 +4,21 @@ Knows nothing of servers or clients; safe to use from any thread.  What comes fr
 translated, not judged: limits are the service's.
 """
 
-from typing import Literal
+from typing import Any
 
 from tts.errors import BadRequest, TextTooLong
 from tts.servers.proto import tts_pb2
-from tts.types import Mark, SpeechChunk, SynthesisRequest, Voice
+from tts.types import Mark, MarkKind, SpeechChunk, SynthesisRequest, Voice
 
 MAX_WIRE_CHARS = 1_000_000
 """Text that always fits gRPC's 4 MiB message, whatever its characters."""
 
-_KIND_TO_WIRE = {"word": tts_pb2.Mark.KIND_WORD, "phone": tts_pb2.Mark.KIND_PHONE}
+_KIND_TO_WIRE: dict[MarkKind, Any] = {
+    "word": tts_pb2.Mark.KIND_WORD,
+    "phone": tts_pb2.Mark.KIND_PHONE,
+    "viseme": tts_pb2.Mark.KIND_VISEME,
+}
+_KIND_FROM_WIRE = {wire: kind for kind, wire in _KIND_TO_WIRE.items()}
 
 
 def request_to_wire(request: SynthesisRequest) -> tts_pb2.SynthesizeRequest:
@@ -43,6 +48,19 @@ def request_from_wire(message: tts_pb2.SynthesizeRequest) -> SynthesisRequest:
         speed=message.speed or 1.0,
         emotion=message.emotion,
     )
+
+
+def text_to_wire(text: str) -> tts_pb2.TextMessage:
+    """A piece of a text.  Raises `TextTooLong` or `BadRequest` for what no message can carry."""
+    if len(text) > MAX_WIRE_CHARS:
+        raise TextTooLong(
+            f"a piece of text has {len(text)} characters; a message carries at most "
+            f"{MAX_WIRE_CHARS}"
+        )
+    try:
+        return tts_pb2.TextMessage(text=text)
+    except ValueError as error:
+        raise BadRequest(f"text cannot be encoded: {error}") from error
 
 
 def chunk_to_wire(chunk: SpeechChunk) -> tts_pb2.SpeechChunk:
@@ -99,16 +117,17 @@ def _mark_to_wire(mark: Mark) -> tts_pb2.Mark:
         start_s=mark.start_s,
         end_s=mark.end_s,
         estimated=mark.estimated,
+        label=mark.label,
     )
 
 
 def _mark_from_wire(message: tts_pb2.Mark) -> Mark:
-    kind: Literal["word", "phone"] = "phone" if message.kind == tts_pb2.Mark.KIND_PHONE else "word"
     return Mark(
         text_start=message.text_start,
         text_end=message.text_end,
         start_s=message.start_s,
         end_s=message.end_s,
-        kind=kind,
+        kind=_KIND_FROM_WIRE.get(message.kind, "word"),
         estimated=message.estimated,
+        label=message.label,
     )

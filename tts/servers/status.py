@@ -12,6 +12,7 @@ from tts.errors import (
     BadRequest,
     EngineFailed,
     Overloaded,
+    TextStalled,
     TextTooLong,
     TtsError,
     Unavailable,
@@ -25,6 +26,7 @@ STATUS_OF: dict[type[TtsError], grpc.StatusCode] = {
     BadRequest: grpc.StatusCode.INVALID_ARGUMENT,
     TextTooLong: grpc.StatusCode.OUT_OF_RANGE,
     VoiceNotFound: grpc.StatusCode.NOT_FOUND,
+    TextStalled: grpc.StatusCode.DEADLINE_EXCEEDED,
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Unavailable: grpc.StatusCode.UNAVAILABLE,
     EngineFailed: grpc.StatusCode.INTERNAL,
@@ -34,8 +36,9 @@ STATUS_OF: dict[type[TtsError], grpc.StatusCode] = {
 _CLASS_OF_CODE = {cls.code: cls for cls in STATUS_OF}
 # Statuses that a proxy or another server can only mean as ours; gRPC itself ends a call with
 # INTERNAL, UNKNOWN, CANCELLED, ... when the other side died, which is `Unavailable`.
+_OURS_BY_CODE_ALONE = (EngineFailed, TextStalled, TtsError)
 _CLASS_OF_STATUS = {
-    status: cls for cls, status in STATUS_OF.items() if cls not in (EngineFailed, TtsError)
+    status: cls for cls, status in STATUS_OF.items() if cls not in _OURS_BY_CODE_ALONE
 }
 
 Metadata = Iterable[tuple[str, str | bytes]]

@@ -21,6 +21,14 @@ class SynthesizeRequest(_message.Message):
     emotion: str
     def __init__(self, text: _Optional[str] = ..., voice: _Optional[str] = ..., language: _Optional[str] = ..., speed: _Optional[float] = ..., emotion: _Optional[str] = ...) -> None: ...
 
+class TextMessage(_message.Message):
+    __slots__ = ("request", "text")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    request: SynthesizeRequest
+    text: str
+    def __init__(self, request: _Optional[_Union[SynthesizeRequest, _Mapping]] = ..., text: _Optional[str] = ...) -> None: ...
+
 class SpeechChunk(_message.Message):
     __slots__ = ("pcm", "sample_rate_hz", "first_sample", "marks", "is_final")
     PCM_FIELD_NUMBER: _ClassVar[int]
@@ -36,28 +44,32 @@ class SpeechChunk(_message.Message):
     def __init__(self, pcm: _Optional[bytes] = ..., sample_rate_hz: _Optional[int] = ..., first_sample: _Optional[int] = ..., marks: _Optional[_Iterable[_Union[Mark, _Mapping]]] = ..., is_final: _Optional[bool] = ...) -> None: ...
 
 class Mark(_message.Message):
-    __slots__ = ("kind", "text_start", "text_end", "start_s", "end_s", "estimated")
+    __slots__ = ("kind", "text_start", "text_end", "start_s", "end_s", "estimated", "label")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         KIND_UNSPECIFIED: _ClassVar[Mark.Kind]
         KIND_WORD: _ClassVar[Mark.Kind]
         KIND_PHONE: _ClassVar[Mark.Kind]
+        KIND_VISEME: _ClassVar[Mark.Kind]
     KIND_UNSPECIFIED: Mark.Kind
     KIND_WORD: Mark.Kind
     KIND_PHONE: Mark.Kind
+    KIND_VISEME: Mark.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     TEXT_START_FIELD_NUMBER: _ClassVar[int]
     TEXT_END_FIELD_NUMBER: _ClassVar[int]
     START_S_FIELD_NUMBER: _ClassVar[int]
     END_S_FIELD_NUMBER: _ClassVar[int]
     ESTIMATED_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
     kind: Mark.Kind
     text_start: int
     text_end: int
     start_s: float
     end_s: float
     estimated: bool
-    def __init__(self, kind: _Optional[_Union[Mark.Kind, str]] = ..., text_start: _Optional[int] = ..., text_end: _Optional[int] = ..., start_s: _Optional[float] = ..., end_s: _Optional[float] = ..., estimated: _Optional[bool] = ...) -> None: ...
+    label: str
+    def __init__(self, kind: _Optional[_Union[Mark.Kind, str]] = ..., text_start: _Optional[int] = ..., text_end: _Optional[int] = ..., start_s: _Optional[float] = ..., end_s: _Optional[float] = ..., estimated: _Optional[bool] = ..., label: _Optional[str] = ...) -> None: ...
 
 class ListVoicesRequest(_message.Message):
     __slots__ = ()

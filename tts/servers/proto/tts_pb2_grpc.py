@@ -44,6 +44,11 @@ class TextToSpeechStub:
                 request_serializer=tts_dot_servers_dot_proto_dot_tts__pb2.SynthesizeRequest.SerializeToString,
                 response_deserializer=tts_dot_servers_dot_proto_dot_tts__pb2.SpeechChunk.FromString,
                 _registered_method=True)
+        self.SynthesizeText = channel.stream_stream(
+                '/parley.tts.v1.TextToSpeech/SynthesizeText',
+                request_serializer=tts_dot_servers_dot_proto_dot_tts__pb2.TextMessage.SerializeToString,
+                response_deserializer=tts_dot_servers_dot_proto_dot_tts__pb2.SpeechChunk.FromString,
+                _registered_method=True)
         self.ListVoices = channel.unary_unary(
                 '/parley.tts.v1.TextToSpeech/ListVoices',
                 request_serializer=tts_dot_servers_dot_proto_dot_tts__pb2.ListVoicesRequest.SerializeToString,
@@ -69,6 +74,17 @@ class TextToSpeechServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SynthesizeText(self, request_iterator, context):
+        """StreamSynthesize for a text that is still being written.  The first message is `request`, every
+        later one a `text`; closing the sending side ends the text.  Audio goes out while text comes in:
+        a clause is spoken once something speakable follows it or the text has ended.  The bound on the
+        text's length holds for all of it; the call ends with "text_stalled" when no text comes for the
+        service's `limits.text_idle_s`.  There is no message for cancelling: cancel the call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListVoices(self, request, context):
         """The voices that can speak now.
         """
@@ -87,6 +103,11 @@ def add_TextToSpeechServicer_to_server(servicer, server):
             'StreamSynthesize': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamSynthesize,
                     request_deserializer=tts_dot_servers_dot_proto_dot_tts__pb2.SynthesizeRequest.FromString,
+                    response_serializer=tts_dot_servers_dot_proto_dot_tts__pb2.SpeechChunk.SerializeToString,
+            ),
+            'SynthesizeText': grpc.stream_stream_rpc_method_handler(
+                    servicer.SynthesizeText,
+                    request_deserializer=tts_dot_servers_dot_proto_dot_tts__pb2.TextMessage.FromString,
                     response_serializer=tts_dot_servers_dot_proto_dot_tts__pb2.SpeechChunk.SerializeToString,
             ),
             'ListVoices': grpc.unary_unary_rpc_method_handler(
@@ -148,6 +169,33 @@ class TextToSpeech:
             target,
             '/parley.tts.v1.TextToSpeech/StreamSynthesize',
             tts_dot_servers_dot_proto_dot_tts__pb2.SynthesizeRequest.SerializeToString,
+            tts_dot_servers_dot_proto_dot_tts__pb2.SpeechChunk.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SynthesizeText(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/parley.tts.v1.TextToSpeech/SynthesizeText',
+            tts_dot_servers_dot_proto_dot_tts__pb2.TextMessage.SerializeToString,
             tts_dot_servers_dot_proto_dot_tts__pb2.SpeechChunk.FromString,
             options,
             channel_credentials,

@@ -1,0 +1,54 @@
+"""What crosses the wire comes back as it was."""
+
+from typing import get_args
+
+import pytest
+
+from tts.errors import BadRequest, TextTooLong
+from tts.servers.messages import (
+    MAX_WIRE_CHARS,
+    chunk_from_wire,
+    chunk_to_wire,
+    request_from_wire,
+    request_to_wire,
+    text_to_wire,
+)
+from tts.servers.proto import tts_pb2
+from tts.types import Mark, MarkKind, SpeechChunk, SynthesisRequest
+
+MARKS = (
+    Mark(0, 5, 0.0, 0.25),
+    Mark(0, 5, 0.0, 0.1, "phone", label="HH"),
+    Mark(0, 5, 0.0, 0.1, "viseme", estimated=True, label="aa"),
+)
+
+
+def test_a_chunk_comes_back_with_every_kind_of_mark() -> None:
+    chunk = SpeechChunk(b"\x01\x02", 32_000, 7, MARKS, True)
+    data = chunk_to_wire(chunk).SerializeToString()
+    assert chunk_from_wire(tts_pb2.SpeechChunk.FromString(data)) == chunk
+    assert {mark.kind for mark in MARKS} == set(get_args(MarkKind))
+
+
+def test_a_mark_of_a_kind_from_the_future_is_a_word() -> None:
+    message = tts_pb2.SpeechChunk(marks=[tts_pb2.Mark(kind=99, label="x")])
+    assert chunk_from_wire(message).marks[0].kind == "word"
+
+
+def test_a_request_comes_back_and_an_unset_speed_is_one() -> None:
+    request = SynthesisRequest("Hi 你好", "ann", "en", 1.5, "happy")
+    assert request_from_wire(request_to_wire(request)) == request
+    assert request_from_wire(tts_pb2.SynthesizeRequest()).speed == 1.0
+
+
+def test_a_piece_of_text_is_carried_as_it_is() -> None:
+    message = tts_pb2.TextMessage.FromString(text_to_wire(" 好\x00").SerializeToString())
+    assert (message.WhichOneof("message"), message.text) == ("text", " 好\x00")
+    assert text_to_wire("").WhichOneof("message") == "text"
+
+
+def test_a_piece_that_no_message_can_carry_is_refused() -> None:
+    with pytest.raises(BadRequest, match="cannot be encoded"):
+        text_to_wire("\ud800")
+    with pytest.raises(TextTooLong, match=f"{MAX_WIRE_CHARS + 1} characters"):
+        text_to_wire("a" * (MAX_WIRE_CHARS + 1))
