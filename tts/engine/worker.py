@@ -83,9 +83,14 @@ class EngineWorker:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
 
-    def speak(self, request: SynthesisRequest) -> "Speech":
-        """Begin a request; it must be one for a voice of this engine."""
-        speech = Speech(request, self._voices[request.voice].sample_rate_hz, self)
+    def speak(self, request: SynthesisRequest, text: TextFeed | None = None) -> "Speech":
+        """Begin a request; it must be one for a voice of this engine.
+
+        What is said comes through `text`, which begins with the request's own; without, the
+        request's is all of it.
+        """
+        feed = TextFeed.of(request.text) if text is None else text
+        speech = Speech(request, feed, self._voices[request.voice].sample_rate_hz, self)
         with self._wake:
             if self._stopping:
                 raise EngineFailed(f"engine {self._name} has stopped")
@@ -179,9 +184,11 @@ class Speech:
     the plain attributes are guarded by the worker's condition.
     """
 
-    def __init__(self, request: SynthesisRequest, sample_rate_hz: int, worker: EngineWorker):
+    def __init__(
+        self, request: SynthesisRequest, text: TextFeed, sample_rate_hz: int, worker: EngineWorker
+    ) -> None:
         self._request = request
-        self._text = TextFeed.of(request.text)
+        self._text = text
         self._worker = worker
         self._steps: Iterator[Step] | None = None
         # Bounded by the worker: it takes no further step while `ahead_samples` is above the bound.
