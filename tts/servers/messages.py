@@ -18,7 +18,10 @@ _KIND_TO_WIRE: dict[MarkKind, Any] = {
     "phone": tts_pb2.Mark.KIND_PHONE,
     "viseme": tts_pb2.Mark.KIND_VISEME,
 }
-_KIND_FROM_WIRE = {wire: kind for kind, wire in _KIND_TO_WIRE.items()}
+_KIND_FROM_WIRE: dict[Any, MarkKind] = {
+    tts_pb2.Mark.KIND_UNSPECIFIED: "word",
+    **{wire: kind for kind, wire in _KIND_TO_WIRE.items()},
+}
 
 
 def request_to_wire(request: SynthesisRequest) -> tts_pb2.SynthesizeRequest:
@@ -75,12 +78,14 @@ def chunk_to_wire(chunk: SpeechChunk) -> tts_pb2.SpeechChunk:
 
 
 def chunk_from_wire(message: tts_pb2.SpeechChunk) -> SpeechChunk:
-    """Marks keep their order."""
+    """Marks keep their order; those of a kind that a newer service knows are left out."""
     return SpeechChunk(
         pcm=message.pcm,
         sample_rate_hz=message.sample_rate_hz,
         first_sample=message.first_sample,
-        marks=tuple(_mark_from_wire(mark) for mark in message.marks),
+        marks=tuple(
+            _mark_from_wire(mark) for mark in message.marks if mark.kind in _KIND_FROM_WIRE
+        ),
         is_final=message.is_final,
     )
 
@@ -127,7 +132,7 @@ def _mark_from_wire(message: tts_pb2.Mark) -> Mark:
         text_end=message.text_end,
         start_s=message.start_s,
         end_s=message.end_s,
-        kind=_KIND_FROM_WIRE.get(message.kind, "word"),
+        kind=_KIND_FROM_WIRE[message.kind],
         estimated=message.estimated,
         label=message.label,
     )
