@@ -43,3 +43,15 @@ class ChunkSchedule:
             return True
         left_s = ahead_s - cost_s(ready_frames) - until_next_s
         return ready_frames >= self.least_frames and left_s <= self.margin_s
+
+    def length(
+        self, ready_frames: int, *, ahead_s: float | None, cost_s: Callable[[int], float]
+    ) -> int:
+        """How many of the frames to sound in one go: no more than are made before playback runs
+        dry, if that is at least the first chunk's."""
+        if ahead_s is None:
+            return min(ready_frames, self.first_frames)
+        most = min(ready_frames, self.most_frames)
+        while most > self.first_frames and cost_s(most) > ahead_s - self.margin_s:
+            most -= 1
+        return most

@@ -85,3 +85,16 @@ def test_playback_never_runs_dry_where_the_machine_is_fast_enough(
             ready -= frames
             ahead = sounded - (now - began)
     assert given_frames == 2 * tokens
+
+
+def length(ready: int, ahead_s: float | None, frame_cost_s: float = 0.0) -> int:
+    return SCHEDULE.length(ready, ahead_s=ahead_s, cost_s=lambda frames: frames * frame_cost_s)
+
+
+def test_a_chunk_is_no_longer_than_can_be_made_in_time() -> None:
+    assert length(200, None) == 6
+    assert length(200, 10.0) == 50
+    assert length(30, 10.0) == 30
+    assert length(200, 0.25, frame_cost_s=0.01) == 20
+    # Nothing can be made in time: the sooner something is there, the better.
+    assert length(200, -1.0, frame_cost_s=0.01) == 6
