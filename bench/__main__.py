@@ -14,7 +14,16 @@ from pathlib import Path
 import bench
 from bench.report import RESULTS
 
-HIDDEN = {"__main__", "report", "stt_data", "calls", "random_voice", "load_steps"}
+HIDDEN = {
+    "__main__",
+    "report",
+    "stt_data",
+    "calls",
+    "random_voice",
+    "endings",
+    "load_steps",
+    "sides",
+}
 
 
 def names() -> list[str]:

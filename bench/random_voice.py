@@ -4,19 +4,19 @@ In: the name of a version and a seed.  Out: specs with the official sizes; tenso
 that released files use; checkpoint files in upstream's format.  The same seed gives the same
 numbers.  They are scaled so that signals keep their size from layer to layer, as after training:
 T2S chooses among some tens of tokens, and the decoder's samples neither vanish nor clip.  What it
-says is noise.
+says is noise, and it ends at chance; `bench.endings` changes that.
 """
 
 import math
 import re
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tts.checkpoint.conversion import config_of
 from tts.checkpoint.layout import Shape, Table, sovits_table, t2s_table
 from tts.spec import CODES, VERSIONS, SovitsSpec, T2sSpec, version_named
 
@@ -118,10 +118,67 @@ def tensors(spec: T2sSpec | SovitsSpec, seed: int = 0) -> dict[str, NDArray[np.f
 
 
 def write(path: Path, spec: T2sSpec | SovitsSpec, seed: int = 0) -> None:
+    """Write a checkpoint file of `tensors`; see `save`."""
+    save(path, spec, tensors(spec, seed))
+
+
+def save(path: Path, spec: T2sSpec | SovitsSpec, made: Mapping[str, NDArray[np.float16]]) -> None:
     """Write a checkpoint file as upstream's training does: a pickle in a zip, half precision."""
     prefix = "model." if isinstance(spec, T2sSpec) else ""
-    weight = {prefix + name: torch.from_numpy(a) for name, a in tensors(spec, seed).items()}
-    torch.save({"weight": weight, "config": config_of(spec), "info": "random"}, path)
+    weight = {prefix + name: torch.from_numpy(array) for name, array in made.items()}
+    config = _t2s_config(spec) if isinstance(spec, T2sSpec) else _sovits_config(spec)
+    torch.save({"weight": weight, "config": config, "info": "random"}, path)
+
+
+def _t2s_config(spec: T2sSpec) -> dict[str, object]:
+    """What the version's official T2S file says of itself, as far as it speaks."""
+    return {
+        "data": {"max_sec": spec.max_sec},
+        "model": {
+            "vocab_size": spec.vocabulary,
+            "phoneme_vocab_size": spec.phones,
+            "embedding_dim": spec.hidden,
+            "hidden_dim": spec.hidden,
+            "head": spec.heads,
+            "linear_units": spec.ffn,
+            "n_layer": spec.layers,
+            "dropout": 0,
+            "EOS": spec.eos,
+            "random_bert": 0,
+        },
+    }
+
+
+def _sovits_config(spec: SovitsSpec) -> dict[str, object]:
+    """What the version's official SoVITS file says of itself, as far as it speaks."""
+    return {
+        "train": {"segment_size": 20480},
+        "data": {
+            "sampling_rate": spec.sample_rate_hz,
+            "filter_length": 2048,
+            "hop_length": spec.hop_samples,
+            "win_length": 2048,
+            "n_speakers": 300,
+        },
+        "model": {
+            "version": spec.version,
+            "inter_channels": spec.latent,
+            "hidden_channels": spec.hidden,
+            "filter_channels": spec.filters,
+            "n_heads": spec.heads,
+            "n_layers": spec.layers,
+            "kernel_size": spec.kernel,
+            "p_dropout": 0.1,
+            "resblock": "1",
+            "resblock_kernel_sizes": list(spec.resblock_kernels),
+            "resblock_dilation_sizes": [list(row) for row in spec.resblock_dilations],
+            "upsample_rates": list(spec.upsample_rates),
+            "upsample_initial_channel": spec.upsample_initial,
+            "upsample_kernel_sizes": list(spec.upsample_kernels),
+            "gin_channels": spec.gin,
+            "semantic_frame_rate": "25hz",
+        },
+    }
 
 
 def _values(name: str, shape: Shape, spec: T2sSpec | SovitsSpec, seed: int) -> NDArray[np.float16]:
