@@ -62,11 +62,12 @@ def rows(name: str, golden: Path = GOLDEN) -> list[Row]:
 
 def reads(reader: Reader, row: Row, size: int, wanted: str = "phones") -> bool:
     """Whether a reader says of a row's text what the row says."""
-    said, phones, counts = reader(row["text"])
+    reading = reader(row["text"])
+    counts = None if reading.counts is None else list(reading.counts)
     return (
-        said == row["norm_text"]
-        and symbols(size).known(phones) == row.get(wanted, row["phones"])
-        and (None if counts is None else list(counts)) == row.get("word2ph")
+        reading.said == row["norm_text"]
+        and symbols(size).known(reading.phones) == row.get(wanted, row["phones"])
+        and counts == row.get("word2ph")
     )
 
 

@@ -1,9 +1,10 @@
 """Text to the phones of a GPT-SoVITS model.
 
 In: text, a language code and the size of the model's phone table.  Out: runs of one language each,
-with what is said, its phones, and for Chinese and Cantonese how many phones belong to each
-character (the text features of the model are spread by it).  Knows nothing of models or audio.
-Each language loads at its first use; after that no file is read.  One caller at a time.
+with what is said, its phones, and how many phones belong to each word of it; for Chinese and
+Cantonese to each character (the text features of the model are spread by it).  Knows nothing of
+models or audio.  Each language loads at its first use; after that no file is read.  One caller at
+a time.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,6 +32,9 @@ class Spoken:
     """What is said; for Chinese and Cantonese one character for each entry of `word2ph`."""
     phones: tuple[str, ...]
     word2ph: tuple[int, ...] | None
+    words: tuple[tuple[str, int], ...] | None = None
+    """What is said word by word, marks too, and how many of `phones` belong to each, in order.
+    None where it is not known."""
 
 
 class Frontend:
@@ -71,13 +75,14 @@ class Frontend:
         """One run; a language that this table has no phones for is a pause."""
         known = run.language in self._loaders
         reader = self._loaders[run.language if known else "en"](self._files)
-        said, phones, counts = reader(run.text if known else " ")
+        reading = reader(run.text if known else " ")
         return Spoken(
             run.language,
             run.text,
-            said,
-            tuple(self._symbols.known(phones)),
-            None if counts is None else tuple(counts),
+            reading.said,
+            tuple(self._symbols.known(reading.phones)),
+            None if reading.counts is None else tuple(reading.counts),
+            None if reading.words is None else tuple(reading.words),
         )
 
     def ids(self, spoken: Sequence[Spoken]) -> list[int]:

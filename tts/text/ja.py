@@ -28,6 +28,10 @@ _PART = re.compile(f"[{_SPOKEN}]+|[^{_SPOKEN}]")
 _REPEATED = re.compile(r"([!?…,.\-])[!?…,.\-]+")
 _PAUSES = dict(zip("：；，。！？\n·、", ",,,.!?.,,", strict=True))
 _UNVOICED = frozenset("AEIOU")
+_PITCH = frozenset("[]")
+_BETWEEN_WORDS = frozenset("#_")
+# A word written in kana is one match after another.
+_MORA = re.compile("[\u3041-\u3096\u30a1-\u30fa\u30fc][ぁぃぅぇぉゃゅょゎァィゥェォャュョヮ]?")
 _ENDS_MORA = frozenset(("a", "i", "u", "e", "o", "N", "cl"))
 
 _PHONE = re.compile(r"-(.*?)\+")
@@ -76,28 +80,31 @@ class Japanese:
 
     def phones(self, norm_text: str) -> list[str]:
         """Phones of a normalised text."""
-        found: list[str] = []
+        return [phone for _, phones in self.words(norm_text) for phone in phones]
+
+    def words(self, norm_text: str) -> list[tuple[str, list[str]]]:
+        """The words and marks of a normalised text with the phones of each; kana mora by mora."""
+        found: list[tuple[str, list[str]]] = []
         for part in _PART.findall(norm_text.replace("％", "パーセント").lower()):
             if len(part) == 1 and not re.match(f"[{_SPOKEN}]", part):
                 if part != " ":
-                    found.append(_PAUSES.get(part, part))
+                    found.append((part, [_PAUSES.get(part, part)]))
             else:
-                found += with_pitch(self._labels(part))
+                words = self._analysed(part)
+                phones = with_pitch(self._jtalk.make_label(words))
+                found += by_word([(word["string"], word["mora_size"]) for word in words], phones)
         return found
 
-    def _labels(self, text: str) -> list[str]:
+    def _analysed(self, text: str) -> Any:
+        """Words as Open JTalk makes labels of them."""
         if self._own_dictionary:
-            words = self._analyse(text)
-        else:
-            # The package's corrections and its rules of numbers and accents are for its own
-            # dictionary.
-            morphemes = self._jtalk.run_mecab(text)
-            plain = [ja_accent.unread(morpheme) for morpheme in morphemes]
-            words = ja_accent.accented(
-                self._jtalk.run_njd_from_mecab(plain, modify_numeral_reading=False), morphemes
-            )
-        labels: list[str] = self._jtalk.make_label(words)
-        return labels
+            return self._analyse(text)
+        # The package's corrections and its rules of numbers and accents are for its own dictionary.
+        morphemes = self._jtalk.run_mecab(text)
+        plain = [ja_accent.unread(morpheme) for morpheme in morphemes]
+        return ja_accent.accented(
+            self._jtalk.run_njd_from_mecab(plain, modify_numeral_reading=False), morphemes
+        )
 
 
 def compiled(source: Path, cache: Path, dictionary: Path | None = None) -> Path:
@@ -154,6 +161,38 @@ def with_pitch(labels: Sequence[str]) -> list[str]:
         elif start == 1 and next_start == 2:
             found.append("[")
     return found
+
+
+def by_word(words: Sequence[tuple[str, int]], phones: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Words with the phones of each, by their numbers of moras; a word in kana mora by mora.
+
+    What joins no word (the end of a phrase, a pause) is a word of its own with an empty name.  If
+    the moras are not as many as the phones make, all is one word.
+    """
+    units = [unit for word, moras in words for unit in _units(word, moras)]
+    if sum(moras for _, moras in units) != sum(phone in _ENDS_MORA for phone in phones):
+        return [("".join(word for word, _ in words), list(phones))]
+    found: list[tuple[str, list[str]]] = []
+    rest = iter(units)
+    lacking = 0  # moras that the last word still lacks
+    for phone in phones:
+        if phone in _BETWEEN_WORDS:
+            found.append(("", [phone]))
+        elif phone in _PITCH:
+            found[-1][1].append(phone)
+        else:
+            while lacking == 0:
+                name, lacking = next(rest, ("", 1))
+                found.append((name, []))
+            found[-1][1].append(phone)
+            lacking -= phone in _ENDS_MORA
+    return found + [(name, []) for name, _ in rest]
+
+
+def _units(word: str, moras: int) -> list[tuple[str, int]]:
+    kana = _MORA.findall(word)
+    exact = len(kana) == moras and "".join(kana) == word
+    return [(mora, 1) for mora in kana] if exact else [(word, moras)]
 
 
 def _field(pattern: re.Pattern[str], label: str) -> int:

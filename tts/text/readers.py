@@ -1,9 +1,8 @@
 """One language's text to phones, loaded when first asked for and shared by all voices.
 
-In: `FrontendFiles`.  Out: readers, functions from a run's text to what is said, its phones, and
-for Chinese and Cantonese how many phones belong to each character.  Each raises `ImportError`
-naming the extra when its packages are missing, and `ValueError` for a file that is not what it
-should be.  A reader serves one caller at a time and lets others wait: any thread.
+In: `FrontendFiles`.  Out: readers, functions from a run's text to its `Reading`.  Each raises
+`ImportError` naming the extra when its packages are missing, and `ValueError` for a file that is
+not what it should be.  A reader serves one caller at a time and lets others wait: any thread.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +11,25 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 from tts import carriers
 
-Reading = tuple[str, Sequence[str], Sequence[int] | None]
+
+class Reading(NamedTuple):
+    """How a text is read."""
+
+    said: str
+    phones: Sequence[str]
+    counts: Sequence[int] | None = None
+    """Phones of each character of `said`; for Chinese and Cantonese."""
+    words: Sequence[tuple[str, int]] | None = None
+    """The words of `said` and its marks, with the phones of each."""
+
+
 Reader = Callable[[str], Reading]
+Words = Sequence[tuple[str, Sequence[str]]]
+"""What is said word by word, with the phones of each word."""
 
 # In Chinese text these are silences of their own.
 _SILENCES = {"￥": "SP2", "^": "SP3"}
@@ -81,7 +94,7 @@ def english(files: FrontendFiles) -> Reader:
 
     def read(text: str) -> Reading:
         said = normalise(text)
-        return said, frontend.phones(said), None
+        return _by_words(said, frontend.words(said))
 
     return _one_at_a_time(read)
 
@@ -118,7 +131,7 @@ def mandarin(
         phones, counts = g2p.phones(said, joins_er=joins_er, reader=sentences, overrides=overrides)
         if silence:
             phones = [_SILENCES[silence] if phone == "," else phone for phone in phones]
-        return said, phones, counts
+        return _by_characters(said, phones, counts)
 
     return _one_at_a_time(read)
 
@@ -130,7 +143,7 @@ def cantonese(files: FrontendFiles) -> Reader:
 
     def read(text: str) -> Reading:
         said = yue.normalise(text)
-        return said, *yue.phones(said)
+        return _by_characters(said, *yue.phones(said))
 
     return _one_at_a_time(read)
 
@@ -148,7 +161,7 @@ def japanese(files: FrontendFiles) -> Reader:
 
     def read(text: str) -> Reading:
         said = frontend.normalise(text)
-        return said, frontend.phones(said), None
+        return _by_words(said, frontend.words(said))
 
     return _one_at_a_time(read)
 
@@ -159,7 +172,17 @@ def korean(files: FrontendFiles) -> Reader:
     from tts.text.ko.g2p import Korean
 
     frontend = Korean()
-    return _one_at_a_time(lambda text: (text, frontend.phones(text), None))
+    return _one_at_a_time(lambda text: _by_words(text, frontend.words(text)))
+
+
+def _by_words(said: str, words: Words) -> Reading:
+    phones = [phone for _, of_word in words for phone in of_word]
+    return Reading(said, phones, None, [(word, len(of_word)) for word, of_word in words])
+
+
+def _by_characters(said: str, phones: Sequence[str], counts: Sequence[int]) -> Reading:
+    words = list(zip(said, counts, strict=True)) if len(said) == len(counts) else None
+    return Reading(said, phones, counts, words)
 
 
 def _one_at_a_time(read: Reader) -> Reader:

@@ -14,6 +14,8 @@ from importlib.resources import files
 UNKNOWN = "UNK"
 # Marks that are phones themselves, in every language.
 PUNCTUATION = ("!", "?", "…", ",", ".", "-")
+# Phones without a sound of their own: marks, pauses, marks of pitch, spaces, what no table knows.
+SILENT = frozenset((*PUNCTUATION, "SP", "SP2", "SP3", "_", "[", "]", "空", "停", UNKNOWN))
 SIZES = (322, 732)
 
 

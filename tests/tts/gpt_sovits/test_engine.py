@@ -36,7 +36,7 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every language is read letter by letter, as phones that the tables do not know."""
 
     def reader(files: FrontendFiles, **_: bool) -> Callable[[str], Reading]:
-        return lambda text: (text, list(text), None)
+        return lambda text: Reading(text, list(text))
 
     for name in ("english", "chinese", "japanese", "korean", "cantonese"):
         monkeypatch.setattr(readers, name, reader)

@@ -14,7 +14,7 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def reader(files: FrontendFiles, **_: bool) -> object:
         def read(text: str) -> Reading:
-            return text, list(text), None
+            return Reading(text, list(text))
 
         return read
 

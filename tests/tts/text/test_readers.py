@@ -48,16 +48,16 @@ def test_a_reader_serves_one_caller_at_a_time(monkeypatch: pytest.MonkeyPatch) -
     inside, most = [], []
 
     class Korean:
-        def phones(self, text: str) -> list[str]:
+        def words(self, text: str) -> list[tuple[str, list[str]]]:
             inside.append(text)
             most.append(len(inside))
             time.sleep(0.01)
             inside.remove(text)
-            return [text]
+            return [(text, [text])]
 
     monkeypatch.setattr("tts.text.ko.g2p.Korean", Korean)
     read = readers.korean.__wrapped__(FrontendFiles())
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(read, "abcdefgh"))
-    assert found == [(text, [text], None) for text in "abcdefgh"]
+    assert found == [(text, [text], None, [(text, 1)]) for text in "abcdefgh"]
     assert max(most) == 1

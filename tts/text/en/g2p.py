@@ -40,17 +40,23 @@ class English:
         self._known = symbols(732)
         self._compounds: Callable[[str], list[str]] | None = None
 
+    def words(self, norm_text: str) -> list[tuple[str, list[str]]]:
+        """The words and marks of a normalised text, with the phones of each."""
+        spoken = words(norm_text)
+        found = [
+            (word, self._of_table(self._word(word, tag)))
+            for word, tag in zip(spoken, self._tags(spoken), strict=True)
+        ]
+        enough = sum(len(phones) for _, phones in found) >= _FEWEST_PHONES
+        return found if enough else [(",", [","]), *found]
+
     def phones(self, norm_text: str) -> list[str]:
         """Phones of a normalised text."""
-        spoken = words(norm_text)
-        phones = [
-            phone
-            for word, tag in zip(spoken, self._tags(spoken), strict=True)
-            for phone in self._word(word, tag)
-        ]
-        found = ["-" if phone == "'" else phone for phone in phones]
-        found = [phone for phone in found if phone in self._known]
-        return found if len(found) >= _FEWEST_PHONES else [",", *found]
+        return [phone for _, phones in self.words(norm_text) for phone in phones]
+
+    def _of_table(self, phones: Sequence[str]) -> list[str]:
+        marked = ["-" if phone == "'" else phone for phone in phones]
+        return [phone for phone in marked if phone in self._known]
 
     def _word(self, word: str, tag: str) -> Sequence[str]:
         lower = word.lower()

@@ -57,6 +57,23 @@ class Korean:
         self._mecab: Any = MeCab()
         self._known = symbols(732)
 
+    def words(self, text: str) -> list[tuple[str, list[str]]]:
+        """What stands between the spaces of a text, and the spaces, with the phones of each.
+
+        Sounds pass from word to word, spaces stay.  Where they do not, the text is one word.
+        """
+        phones = self.phones(text)
+        written = text.split(" ")
+        if phones.count(_SPACE) != len(written) - 1:
+            return [(text, phones)]
+        found: list[tuple[str, list[str]]] = [(written[0], [])]
+        for phone in phones:
+            if phone == _SPACE:
+                found += [(" ", [_SPACE]), (written[len(found) // 2 + 1], [])]
+            else:
+                found[-1][1].append(phone)
+        return found
+
     def phones(self, text: str) -> list[str]:
         """Phones of a text as it is written."""
         said = "".join(_LETTERS.get(char.lower(), char) for char in text)
