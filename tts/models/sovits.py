@@ -1,13 +1,14 @@
 """SoVITS v1, v2, v2Pro, v2ProPlus: semantic codes and phones in a voice in, samples out.
 
 Besides `decode`, which is the whole path, its stages are public, because a streaming engine calls
-them piece by piece: `encode_text` once a sentence, `latent` for all codes so far, `decode_latent`
-for a window of frames.  All randomness is an argument.  One code is 40 ms, two latent frames.
-Knows nothing of text, files or streams; one thread at a time.
+them piece by piece: `encode_text` once a clause, `stream_latent` for all codes so far,
+`decode_latent` for a window of frames.  All randomness is an argument.  One code is 40 ms, two
+latent frames.  Knows nothing of text, files or streams; one thread at a time.
 
 Shapes: B batch, T phones, S codes, F frames, N samples; ge [B, gin, 1] is the speaker vector.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -51,6 +52,13 @@ class Latent:
     """[B, latent, F]"""
     log_sigma: Tensor
     """[B, latent, F]"""
+    attention: Tensor
+    """[B, 2S, T]: how much each frame of the content, before it was stretched, saw each phone."""
+
+    def cut(self, first: int, last: int) -> "Latent":
+        """Frames first..last-1 of it; the attention stays."""
+        mean, log_sigma = self.mean[..., first:last], self.log_sigma[..., first:last]
+        return Latent(self.features[..., first:last], mean, log_sigma, self.attention)
 
     def sample(self, noise: Tensor, noise_scale: float) -> Tensor:
         """One draw z_p [B, latent, F] from standard normal noise of that shape."""
@@ -83,14 +91,29 @@ class TextEncoder(nn.Module):
         text: Tensor = self.encoder_text(self.text_embedding(phones).mT)
         return text
 
-    def forward(self, content: Tensor, text: Tensor, speaker: Tensor, frames: int) -> Latent:
-        """content [B, ssl, F], stretched to `frames` just before the last projection."""
+    def forward(
+        self,
+        content: Tensor,
+        text: Tensor,
+        speaker: Tensor,
+        frames: int,
+        step: float | None = None,
+    ) -> Latent:
+        """content [B, ssl, F], stretched to `frames` just before the last projection.
+
+        With `step`, frames are so many content frames apart, whatever their number.
+        """
         x = self.encoder_ssl(self.ssl_proj(content))
-        x = self.encoder2(self.mrte(x, text, speaker))
-        if frames != x.shape[-1]:
+        x, attention = self.mrte(x, text, speaker)
+        x = self.encoder2(x)
+        if step is not None and step != 1.0:
+            missing = max(0, math.ceil(frames * step) + 1 - x.shape[-1])
+            x = F.pad(x, (0, missing), mode="replicate")
+            x = F.interpolate(x, scale_factor=1 / step, mode="linear")[..., :frames]
+        elif frames != x.shape[-1]:
             x = F.interpolate(x, size=frames, mode="linear")
         mean, log_sigma = self.proj(x).chunk(2, dim=1)
-        return Latent(features=x, mean=mean, log_sigma=log_sigma)
+        return Latent(features=x, mean=mean, log_sigma=log_sigma, attention=attention)
 
 
 class Sovits(nn.Module):
@@ -139,6 +162,7 @@ class Sovits(nn.Module):
         with weights.hollow():
             model = cls(spec)
         weights.load(model, tensors, dtype=dtype, device=device, renamed=_RENAMED, unused=_UNUSED)
+        model.dec.lay_out()
         return model
 
     def quantise(self, content: Tensor) -> Tensor:
@@ -204,12 +228,29 @@ class Sovits(nn.Module):
         latent: Latent = self.enc_p(self.content(codes), text, self.text_speaker(ge), frames)
         return latent
 
-    def decode_latent(self, z_p: Tensor, ge: Tensor) -> Tensor:
-        """A draw of latent frames [B, latent, F] -> audio [B, F * hop] at the spec's rate.
+    def stream_latent(
+        self, codes: Tensor, text: Tensor, ge: Tensor, *, speed: float = 1.0
+    ) -> Latent:
+        """As `latent`, but which content a frame stands for depends on its number alone.
 
-        A sample depends on `context_frames` frames each side of its own and on no other.
+        `latent` stretches to a rounded number of frames, as upstream does, which moves every frame
+        a little when there are more codes.  More codes never give fewer frames.
         """
-        audio: Tensor = self.dec(self.flow(z_p, ge), ge)
+        frames = self.frames(codes.shape[-1], speed)
+        latent: Latent = self.enc_p(
+            self.content(codes), text, self.text_speaker(ge), frames, step=speed
+        )
+        return latent
+
+    def decode_latent(
+        self, z_p: Tensor, ge: Tensor, first: int = 0, last: int | None = None
+    ) -> Tensor:
+        """A draw of latent frames [B, latent, F] -> audio [B, N] of the frames first..last-1.
+
+        There are `hop_samples` a frame.  A sample depends on `context_frames` frames each side of
+        its own and on no other.
+        """
+        audio: Tensor = self.dec(self.flow(z_p, ge), ge, first, last)
         return audio
 
     def decode(

@@ -7,11 +7,10 @@ it: a learned key and a learned value for each of the offsets -W..W, shared by t
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class CrossAttention(nn.Module):
-    """Each frame of x looks at all of context: x [B, C, T], context [B, C, S] -> [B, C, T]."""
+    """Each frame of x [B, C, T] looks at all of context [B, C, S]."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -21,13 +20,13 @@ class CrossAttention(nn.Module):
         self.conv_v = nn.Conv1d(channels, channels, 1)
         self.conv_o = nn.Conv1d(channels, channels, 1)
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        """Same shape as x."""
-        q = split_heads(self.conv_q(x), self.heads)
+    def forward(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """What each frame found, [B, C, T], and where: its weights [B, H, T, S], which sum to 1."""
+        q = split_heads(self.conv_q(x), self.heads)  # [B, H, T, D]
         k = split_heads(self.conv_k(context), self.heads)
         v = split_heads(self.conv_v(context), self.heads)
-        mixed: Tensor = self.conv_o(join_heads(F.scaled_dot_product_attention(q, k, v)))
-        return mixed
+        weights = (q * q.shape[-1] ** -0.5 @ k.mT).softmax(dim=-1)
+        return self.conv_o(join_heads(weights @ v)), weights
 
 
 class RelativeAttention(nn.Module):

@@ -1,7 +1,7 @@
 """Where content meets text and timbre: the multi-reference timbre encoder of SoVITS.
 
 In: content features, text features and a speaker vector.  Out: content features that know which
-phones they speak and in whose voice.  Any thread.
+phones they speak and in whose voice, and which phones each frame looked at.  Any thread.
 """
 
 from torch import Tensor, nn
@@ -20,9 +20,9 @@ class Mrte(nn.Module):
         self.text_pre = nn.Conv1d(channels, hidden, 1)
         self.c_post = nn.Conv1d(hidden, channels, 1)
 
-    def forward(self, content: Tensor, text: Tensor, speaker: Tensor) -> Tensor:
-        """content [B, C, F], text [B, C, T], speaker [B, hidden, 1] -> [B, C, F]."""
+    def forward(self, content: Tensor, text: Tensor, speaker: Tensor) -> tuple[Tensor, Tensor]:
+        """content [B, C, F], text [B, C, T], speaker [B, hidden, 1] -> content [B, C, F], and how
+        much of each frame went to each phone, [B, F, T]: the mean over the heads."""
         content = self.c_pre(content)
-        mixed = self.cross_attention(content, self.text_pre(text)) + content + speaker
-        out: Tensor = self.c_post(mixed)
-        return out
+        found, weights = self.cross_attention(content, self.text_pre(text))
+        return self.c_post(found + content + speaker), weights.mean(dim=1)

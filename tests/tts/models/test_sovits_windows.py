@@ -84,14 +84,13 @@ def test_audio_decoded_in_windows_is_audio_decoded_whole(
 @law
 @given(splits(60))
 def test_latent_frames_drawn_in_pieces_are_those_drawn_at_once(split: Split) -> None:
-    latent = Latent(*(random(1, 4, 60, seed=seed) for seed in range(3)))
+    latent = Latent(*(random(1, 4, 60, seed=seed) for seed in range(3)), random(1, 60, 5))
     noise = LatentNoise(7, 4, CPU)
 
     def speak(pieces: Split) -> np.ndarray:
         drawn = []
         for start, end in pieces:
-            cut = [part[..., start:end] for part in (latent.features, latent.mean)]
-            piece = Latent(*cut, latent.log_sigma[..., start:end])
+            piece = latent.cut(start, end)
             drawn.append(piece.sample(noise(start, end - start), 0.5))
         return torch.cat(drawn, dim=-1).numpy()
 
