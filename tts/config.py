@@ -48,7 +48,11 @@ class LimitsConfig(Table):
     """What one service takes on."""
 
     max_text_chars: Annotated[int, Field(ge=1, le=100_000)] = 2000
-    """Longest text of a request; a longer one is refused with `text_too_long`."""
+    """Longest text of a request, all its pieces together; a longer one is refused with
+    `text_too_long`."""
+    text_idle_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """A text that is spoken while it is being written is refused with `text_stalled` when it
+    neither goes on nor ends for this long."""
     max_streams: Annotated[int, Field(ge=1, le=4096)] = 16
     """Requests spoken at once."""
     max_queued: Annotated[int, Field(ge=0, le=4096)] = 16

@@ -16,12 +16,25 @@ MIN_SPEED, MAX_SPEED = 0.5, 2.0
 
 def check(request: SynthesisRequest, voices: Mapping[str, Voice], max_text_chars: int) -> None:
     """Raise `BadRequest`, `TextTooLong` or `VoiceNotFound` for what cannot be spoken."""
-    if len(request.text) > max_text_chars:
-        raise TextTooLong(
-            f"text has {len(request.text)} characters; at most {max_text_chars} are allowed"
-        )
-    if not any(char.isalnum() for char in request.text):
-        raise BadRequest(f"text = {_short(request.text)}: it needs at least one letter or digit")
+    check_length(len(request.text), max_text_chars)
+    check_words(request.text)
+    check_manner(request, voices)
+
+
+def check_length(chars: int, max_text_chars: int) -> None:
+    """Raise `TextTooLong` for a text of so many characters or more."""
+    if chars > max_text_chars:
+        raise TextTooLong(f"text has {chars} characters; at most {max_text_chars} are allowed")
+
+
+def check_words(text: str) -> None:
+    """Raise `BadRequest` for a whole text in which there is nothing to say."""
+    if not any(char.isalnum() for char in text):
+        raise BadRequest(f"text = {_short(text)}: it needs at least one letter or digit")
+
+
+def check_manner(request: SynthesisRequest, voices: Mapping[str, Voice]) -> None:
+    """Raise `BadRequest` or `VoiceNotFound` for how a text is to be spoken, whatever it is."""
     if not MIN_SPEED <= request.speed <= MAX_SPEED:
         raise BadRequest(f"speed = {request.speed!r}: allowed are {MIN_SPEED} to {MAX_SPEED}")
     if request.voice not in voices:

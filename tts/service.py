@@ -6,9 +6,10 @@ All methods are called from the event loop's thread.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Self
 
 from loguru import logger
 
@@ -17,9 +18,11 @@ from tts.config import ServiceConfig
 from tts.engine.types import Engine
 from tts.engine.worker import EngineWorker
 from tts.errors import EngineFailed, TtsError, Unavailable
-from tts.limits import Gate, check
+from tts.limits import Gate, check, check_length, check_manner
 from tts.text.clean import clean_text
+from tts.text.feed import TextFeed
 from tts.types import SpeechChunk, SynthesisRequest, Voice
+from tts.writing import spoken_while, write
 
 _PROBE_TEXT = {"en": "Ready.", "zh": "好。", "ja": "はい。", "ko": "네.", "yue": "好。"}
 
@@ -60,36 +63,43 @@ class SynthesisService:
         `EngineFailed` at any time.
         """
         check(request, self._voices, self._config.limits.max_text_chars)
+        text = TextFeed.of(clean_text(request.text))
+        async with self._gate.stream(), aclosing(self._speak(request, text)) as chunks:
+            with _Account(request, text) as account:
+                async for chunk in chunks:
+                    account.add(chunk)
+                    yield chunk
+
+    async def stream_text(
+        self, request: SynthesisRequest, texts: AsyncIterator[str]
+    ) -> AsyncGenerator[SpeechChunk]:
+        """Speak a text while it is being written: the request's own, then `texts`, cut anywhere.
+
+        Marks index all of it.  Closing the iterator or cancelling drops the rest of the work and
+        closes `texts`.  Raises like `stream`, but `TextTooLong`, `TextStalled`, `BadRequest` for a
+        text with nothing to say, and whatever `texts` raises, may come after audio.
+        """
+        limits = self._config.limits
+        check_manner(request, self._voices)
+        check_length(len(request.text), limits.max_text_chars)
+        text = TextFeed(clean_text(request.text))
         async with self._gate.stream():
-            began_s = time.perf_counter()
-            first_ms, samples, end = 0.0, 0, "cancelled"
-            try:
-                async with aclosing(self._speak(request)) as chunks:
+            writing = asyncio.create_task(write(texts, text, limits), name="tts-text")
+            async with aclosing(spoken_while(writing, self._speak(request, text))) as chunks:
+                with _Account(request, text) as account:
                     async for chunk in chunks:
-                        first_ms = first_ms or (time.perf_counter() - began_s) * 1000
-                        samples += len(chunk.pcm) // BYTES_PER_SAMPLE
+                        account.add(chunk)
                         yield chunk
-                end = "finished"
-            except TtsError as error:
-                end = error.code
-                raise
-            finally:
-                logger.bind(
-                    voice=request.voice,
-                    chars=len(request.text),
-                    end=end,
-                    first_ms=round(first_ms, 1),
-                    samples=samples,
-                ).info("stream ended")
 
     async def synthesize(self, request: SynthesisRequest) -> SpeechChunk:
         """Speak a request into one chunk that is the whole audio.  Raises like `stream`."""
         async with aclosing(self.stream(request)) as stream:
             return whole([chunk async for chunk in stream])
 
-    async def _speak(self, request: SynthesisRequest) -> AsyncGenerator[SpeechChunk]:
+    async def _speak(
+        self, request: SynthesisRequest, text: TextFeed
+    ) -> AsyncGenerator[SpeechChunk]:
         """The data path, after the limits."""
-        text = clean_text(request.text)
         voice = self._voices[request.voice]
         worker = self._worker_of[voice.id]
         chain = Chain(
@@ -99,7 +109,8 @@ class SynthesisService:
             first_ms=self._config.chunks.first_ms,
             next_ms=self._config.chunks.next_ms,
         )
-        async with aclosing(worker.speak(replace(request, text=text))) as pieces:
+        request = replace(request, text=text.text)
+        async with aclosing(worker.speak(request, text)) as pieces:
             async for piece in pieces:
                 self._worked_s[worker] = time.monotonic()
                 for chunk in chain.feed(piece):
@@ -158,10 +169,11 @@ class SynthesisService:
             return
         voice_id, language = ready
         text = _PROBE_TEXT.get(language, _PROBE_TEXT["en"])
+        request = SynthesisRequest(text, voice_id, language)
         try:
             async with (
                 asyncio.timeout(self._config.health.probe_timeout_s),
-                aclosing(self._speak(SynthesisRequest(text, voice_id, language))) as chunks,
+                aclosing(self._speak(request, TextFeed.of(text))) as chunks,
             ):
                 async for _ in chunks:
                     pass
@@ -176,6 +188,35 @@ class SynthesisService:
 
     def _idle_s(self, worker: EngineWorker) -> float:
         return time.monotonic() - self._worked_s.get(worker, float("-inf"))
+
+
+class _Account:
+    """What became of a request, for the log."""
+
+    def __init__(self, request: SynthesisRequest, text: TextFeed) -> None:
+        self._request = request
+        self._text = text
+        self._began_s = time.perf_counter()
+        self._first_ms = 0.0
+        self._samples = 0
+
+    def add(self, chunk: SpeechChunk) -> None:
+        """Count audio that leaves."""
+        self._first_ms = self._first_ms or (time.perf_counter() - self._began_s) * 1000
+        self._samples += len(chunk.pcm) // BYTES_PER_SAMPLE
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        end = "cancelled" if error else "finished"
+        logger.bind(
+            voice=self._request.voice,
+            chars=len(self._text.text),
+            end=error.code if isinstance(error, TtsError) else end,
+            first_ms=round(self._first_ms, 1),
+            samples=self._samples,
+        ).info("stream ended")
 
 
 def whole(chunks: Sequence[SpeechChunk]) -> SpeechChunk:

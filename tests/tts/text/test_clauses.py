@@ -146,9 +146,8 @@ def test_a_reader_that_waits_holds_back_one_phrase_at_most(
     reader = Reader(feed, first=first, most=most)
     reader.ask()
     start = reader.found[-1].span.end if reader.found else 0
-    held = text[start:].strip()
-    while held and not held[-1].isalnum():
-        held = held[:-1]
+    said = [i for i in range(start, len(text)) if text[i].isalnum()]
+    held = text[said[0] : said[-1] + 1] if said else ""
     # No sentence with something to say and something behind it, and none that is too long.
     assert len(held) <= most
     assert len(split(held, first_chars=most, max_chars=most)) <= 1
