@@ -64,6 +64,17 @@ class LimitsConfig(Table):
     memory up to this bound plus one sentence."""
 
 
+class SchedulerConfig(Table):
+    """Whose turn it is, where an engine speaks for several callers (cloned voices)."""
+
+    rest_s: Annotated[float, Field(gt=0, le=3600)] = 1.0
+    """A stream rests while its audio is this much further ahead of its playback than making the
+    next of it takes: what a caller interrupts was then not made for nothing. More rides out longer
+    bursts of new callers."""
+    most_together: Annotated[int, Field(ge=1, le=1024)] = 64
+    """Pieces of model work that are run as one at most."""
+
+
 class ChunksConfig(Table):
     """How audio is cut for the wire."""
 
@@ -146,6 +157,8 @@ class ServiceConfig(Table):
 
     limits: LimitsConfig = LimitsConfig()
     """What it takes on."""
+    scheduler: SchedulerConfig = SchedulerConfig()
+    """Whose turn it is."""
     chunks: ChunksConfig = ChunksConfig()
     """How long the chunks are."""
     audio: AudioConfig = AudioConfig()

@@ -31,7 +31,7 @@ def test_audio_may_have_each_voices_own_rate_or_one_for_all(rate_hz: int) -> Non
     ("text", "words"),
     [
         ("[limits]\nmax_stream = 3", ["limits.max_stream", "did you mean 'max_streams'"]),
-        ("zzz = 1", ["zzz", "allowed: limits, chunks"]),
+        ("zzz = 1", ["zzz", "allowed: limits, scheduler"]),
         ("threads = 0", ["threads = 0", "greater than or equal to 1"]),
         ('engines = ["festival"]', ["engines.0 = 'festival'", "'hibari', 'kokoro' or 'gpt-"]),
         ('[gpt_sovits]\ndevice = "tpu"', ["gpt_sovits.device = 'tpu'", "auto|cpu|cuda"]),

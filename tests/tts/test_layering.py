@@ -15,6 +15,11 @@ CLIENT_SIDE = ["types.py", "errors.py", "config.py", "client.py", "servers/messa
 WITHOUT_TORCH = [
     "engines.py",
     "engine/types.py",
+    "engine/admission.py",
+    "engine/costs.py",
+    "engine/scheduler.py",
+    "engine/speech.py",
+    "engine/spending.py",
     "engine/worker.py",
     "voices/cache.py",
     "voices/store.py",

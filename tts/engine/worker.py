@@ -1,22 +1,24 @@
 """One thread that owns one engine and speaks many requests in turns.
 
-In: requests, from the event loop's thread.  Out: pieces, on the same loop.  Steps of different
-requests interleave: a request without audio yet goes first (in order of arrival), the others
-take turns, and one whose unread audio is longer than `ahead_s` rests until it is read.  When a
-request without audio gives others a turn, one that has audio takes it, so that long work before a
-first piece silences nobody.  A request that waits for a future takes no steps and keeps its place.
-Knows nothing of limits, chunks or wires.
+In: requests, from the event loop's thread.  Out: pieces, on the same loop.  Whose turn it is says
+`tts.engine.scheduler`; this thread reads the clock, runs the works, and takes the requests' steps.
+A request whose unread audio is longer than `ahead_s` has no turn until it is read; one that waits
+for a future has none until that is done.  Knows nothing of limits, chunks or wires.
 """
 
 import asyncio
-import itertools
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
-from loguru import logger
-
+from tts.config import SchedulerConfig
+from tts.engine.admission import Admission, Admitted, Refused
+from tts.engine.scheduler import Job, Scheduler
+from tts.engine.speech import Speech
+from tts.engine.spending import Spent
 from tts.engine.types import Engine, Kind, Piece, Step, Work
 from tts.errors import EngineFailed, TtsError
 from tts.text.feed import TextFeed
@@ -24,20 +26,33 @@ from tts.types import SynthesisRequest, Voice
 
 
 class EngineWorker:
-    """The owner thread.  All methods are called from the thread of the loop that started it."""
+    """The owner thread.  All public methods but those for `Speech` are called from the thread of
+    the loop that started it."""
 
-    def __init__(self, name: str, build: Callable[[], Engine], *, ahead_s: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        build: Callable[[], Engine],
+        *,
+        ahead_s: float,
+        first_packet_ms: float = float("inf"),
+        config: SchedulerConfig | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        config = config or SchedulerConfig()
         self._name = name
         self._build = build
         self._ahead_s = ahead_s
+        self._clock = clock
         self._engine: Engine | None = None
         self._voices: dict[str, Voice] = {}
         self._gains_db: dict[str, float] = {}
-        # Requests under way, guarded by the condition: those without audio in order of arrival,
-        # those with audio in order of their turns.  Bounded by the service's stream limit.
-        self._speeches: list[Speech] = []
-        # Whether a request that has audio is due a step.
-        self._due = False
+        # Guarded by the condition, as is what they hold.  Bounded by the service's stream limit.
+        self._speeches: dict[Job, Speech] = {}
+        self._cancelled: list[Speech] = []
+        self._scheduler = Scheduler(rest_s=config.rest_s, most_together=config.most_together)
+        self._admission = Admission(self._scheduler, first_packet_ms=first_packet_ms)
+        self._spent = Spent()
         self._wake = threading.Condition()
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -51,6 +66,11 @@ class EngineWorker:
     def voices(self) -> tuple[Voice, ...]:
         """The engine's voices; empty before `start` returned."""
         return tuple(self._voices.values())
+
+    @property
+    def spent(self) -> Spent:
+        """What the engine's time was spent on, over all requests that have ended."""
+        return self._spent
 
     def gain_db(self, voice_id: str) -> float:
         """The engine's gain for one of its voices."""
@@ -83,20 +103,73 @@ class EngineWorker:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
 
-    def speak(self, request: SynthesisRequest, text: TextFeed | None = None) -> "Speech":
+    def admit(self) -> Admitted | Refused:
+        """Whether a request that came now would have its first audio in time."""
+        with self._wake:
+            return self._admission.admit(self._clock())
+
+    def speak(
+        self,
+        request: SynthesisRequest,
+        text: TextFeed | None = None,
+        *,
+        played: bool = True,
+        admitted: Admitted | None = None,
+    ) -> Speech:
         """Begin a request; it must be one for a voice of this engine.
 
         What is said comes through `text`, which begins with the request's own; without, the
-        request's is all of it.
+        request's is all of it.  `played`: whether its audio is heard while it is made.
+        `admitted`: what `admit` said of it.
         """
+        job = Job(self._clock(), played=played)
+        job.predicted_s = admitted.predicted_s if admitted else None
         feed = TextFeed.of(request.text) if text is None else text
-        speech = Speech(request, feed, self._voices[request.voice].sample_rate_hz, self)
+        rate_hz = self._voices[request.voice].sample_rate_hz
+        speech = Speech(request, feed, job, self, sample_rate_hz=rate_hz)
         with self._wake:
             if self._stopping:
                 raise EngineFailed(f"engine {self._name} has stopped")
-            self._speeches.append(speech)
+            self._speeches[job] = speech
+            self._scheduler.add(job)
             self._wake.notify()
         return speech
+
+    # What `Speech` asks of it, on either thread.
+
+    def read(self, speech: Speech, samples: int) -> None:
+        """A reader took so many samples."""
+        with self._wake:
+            speech.read_samples += samples
+            speech.job.full = self._is_full(speech)
+            self._wake.notify()
+
+    def cancel(self, speech: Speech) -> None:
+        """Nobody reads a request any more."""
+        with self._wake:
+            if speech.job not in self._speeches:
+                self._settle(speech)
+            elif speech.cancelled_s is None:
+                speech.cancelled_s = self._clock()
+                self._cancelled.append(speech)
+                self._wake.notify()
+
+    def ahead_s(self, speech: Speech) -> float | None:
+        """See `tts.engine.types.Pace`."""
+        dry_s = speech.job.dry_s
+        return None if dry_s is None else dry_s - self._clock()
+
+    def cost_s(self, kind: Kind, size: int) -> float:
+        """See `tts.engine.types.Pace`."""
+        with self._wake:
+            return self._scheduler.costs.predict(kind, size)
+
+    def wasted_s(self, speech: Speech) -> float:
+        """Engine time spent on what was not read, or was cancelled before it can have played."""
+        with self._wake:
+            return self._wasted_s(speech)
+
+    # The engine's thread.
 
     def _run(self, loop: asyncio.AbstractEventLoop, built: "asyncio.Future[Engine]") -> None:
         try:
@@ -106,170 +179,151 @@ class EngineWorker:
             return
         _call_soon(loop, _succeed, built, engine)
         try:
-            while (speech := self._next()) is not None:
-                self._step(speech, engine, loop)
+            while (speeches := self._next()) is not None:
+                self._turn(speeches, engine, loop)
         finally:
             with self._wake:
-                left, self._speeches = self._speeches, []
+                left = list(self._speeches.values())
+                for speech in left:
+                    self._forget(speech)
             for speech in left:
                 speech.drop()
                 _call_soon(loop, speech.deliver, EngineFailed(f"engine {self._name} has stopped"))
             engine.close()
 
-    def _step(self, speech: "Speech", engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
-        item = speech.step(engine)
-        with self._wake:
-            self._due = item is None and not speech.begun
-            if isinstance(item, Future):
-                speech.waits_for = item
-            if isinstance(item, Piece):
-                speech.begun = True
-                speech.ahead_samples += len(item.samples)
-            ended = isinstance(item, TtsError) or (isinstance(item, Piece) and item.is_last)
-            if ended or speech.begun:
-                self._speeches.remove(speech)
-            if speech.begun and not ended:
-                self._speeches.append(speech)
-        if isinstance(item, Future):
-            item.add_done_callback(self._future_done)
-        elif item is not None:
-            _call_soon(loop, speech.deliver, item)
-
-    def _future_done(self, _: "Future[Any]") -> None:
-        with self._wake:
-            self._wake.notify()
-
-    def _next(self) -> "Speech | None":
-        """Wait for the speech to step next; None when stopping."""
+    def _next(self) -> list[Speech] | None:
+        """Wait for the speeches whose turn it is; None when stopping."""
         while True:
             with self._wake:
-                dropped = [speech for speech in self._speeches if speech.cancelled]
+                dropped, self._cancelled = self._cancelled, []
                 for speech in dropped:
-                    self._speeches.remove(speech)
-                chosen = None if self._stopping else self._choose()
-                if chosen is None and not dropped and not self._stopping:
-                    self._wake.wait()
+                    self._forget(speech)
+                now_s = self._clock()
+                chosen = [] if self._stopping or dropped else self._scheduler.choose(now_s)
+                if not (chosen or dropped or self._stopping):
+                    wake_s = self._scheduler.wake_s(now_s)
+                    self._wake.wait(None if wake_s is None else wake_s - now_s)
                     continue
+                speeches = [self._speeches[job] for job in chosen]
             for speech in dropped:
                 speech.drop()
-            if chosen is not None or self._stopping:
-                return chosen
+            if speeches:
+                return speeches
+            if self._stopping:
+                return None
 
-    def _choose(self) -> "Speech | None":
-        able = [speech for speech in self._speeches if not speech.waiting]
-        silent = (speech for speech in able if not speech.begun)
-        heard = (
-            speech
-            for speech in able
-            if speech.begun and speech.ahead_samples <= self._ahead_s * speech.sample_rate_hz
-        )
-        order = (heard, silent) if self._due else (silent, heard)
-        return next(itertools.chain(*order), None)
-
-    def _read(self, speech: "Speech", samples: int) -> None:
-        with self._wake:
-            speech.ahead_samples -= samples
-            self._wake.notify()
-
-    def _cancel(self, speech: "Speech") -> None:
-        with self._wake:
-            speech.cancelled = True
-            self._wake.notify()
-
-
-class Speech:
-    """One request's pieces, as an asynchronous iterator for one reader.
-
-    `step` and `drop` belong to the worker's thread, `deliver` and the iterator to the loop's;
-    the plain attributes are guarded by the worker's condition.
-    """
-
-    def __init__(
-        self, request: SynthesisRequest, text: TextFeed, sample_rate_hz: int, worker: EngineWorker
+    def _turn(
+        self, speeches: Sequence[Speech], engine: Engine, loop: asyncio.AbstractEventLoop
     ) -> None:
-        self._request = request
-        self._text = text
-        self._worker = worker
-        self._steps: Iterator[Step] | None = None
-        # Bounded by the worker: it takes no further step while `ahead_samples` is above the bound.
-        self._items: asyncio.Queue[Piece | TtsError] = asyncio.Queue()
-        self._ended = False
-        self.sample_rate_hz = sample_rate_hz
-        self.ahead_samples = 0
-        self.begun = False
-        self.cancelled = False
-        self.waits_for: Future[Any] | None = None
+        """Run the works of these speeches as one, if they wait for any; then take their steps."""
+        failed: Exception | None = None
+        works = [speech.job.work for speech in speeches if speech.job.work is not None]
+        if works:
+            began_s = self._clock()
+            try:
+                works[0].run(works)
+            except Exception as error:
+                failed = error
+            self._ran(speeches, began_s)
+        for speech in speeches:
+            raised = failed
+            while self._may_step(speech):
+                began_s = self._clock()
+                item, raised = speech.step(engine, raised), None
+                self._stepped(speech, item, began_s)
+                if isinstance(item, Piece | TtsError):
+                    _call_soon(loop, speech.deliver, item)
+                elif isinstance(item, Future):
+                    item.add_done_callback(partial(self._future_done, speech))
+                # After a piece, an engine that gives works is soon at the next of them.
+                if not (isinstance(item, Piece) and speech.job.works and not speech.job.full):
+                    break
 
-    @property
-    def waiting(self) -> bool:
-        """Whether there is nothing to do until a future is done."""
-        return self.waits_for is not None and not self.waits_for.done()
+    def _may_step(self, speech: Speech) -> bool:
+        with self._wake:
+            return (
+                speech.cancelled_s is None and not self._stopping and speech.job in self._speeches
+            )
 
-    def __aiter__(self) -> "Speech":
-        return self
+    def _ran(self, speeches: Sequence[Speech], began_s: float) -> None:
+        """Account for works that ran as one."""
+        with self._wake:
+            seconds = self._clock() - began_s
+            self._scheduler.ran([speech.job for speech in speeches], seconds)
+            for speech in speeches:
+                self._spend(speech, seconds / len(speeches), began_s)
 
-    async def __anext__(self) -> Piece:
-        """The next piece; ends after the last one.  Cancelling loses nothing.
-
-        Raises `EngineFailed` when the engine does.
-        """
-        if self._ended:
-            raise StopAsyncIteration
-        item = await self._items.get()
-        if isinstance(item, TtsError):
-            self._ended = True
-            raise item
-        self._ended = item.is_last
-        self._worker._read(self, len(item.samples))
-        return item
-
-    async def aclose(self) -> None:
-        """Drop the rest of the work; at most the step under way is finished.  Idempotent."""
-        self._ended = True
-        self._worker._cancel(self)
-
-    def step(self, engine: Engine) -> Step | TtsError:
-        """Do one step of the engine's work."""
-        try:
-            if self._steps is None:
-                self._steps = engine.speak(self._request, self._text, self)
-            item = next(self._steps)
+    def _stepped(self, speech: Speech, item: Step | TtsError, began_s: float) -> None:
+        """Account for a step and what it gave."""
+        with self._wake:
+            job, now_s = speech.job, self._clock()
+            self._scheduler.stepped(job, now_s - began_s)
+            self._spend(speech, now_s - began_s, began_s)
             if isinstance(item, Work):
-                item.run([item])
-                item = None
-        except StopIteration:
-            return EngineFailed(f"engine {engine.name} ended without a last piece")
-        except TtsError as error:
-            return error
-        except Exception as error:
-            return EngineFailed(f"engine {engine.name} failed: {type(error).__name__}: {error}")
-        if isinstance(item, Piece) and item.is_last:
-            self.drop()
-        return item
+                job.work, job.works = item, True
+            elif isinstance(item, Future):
+                job.waits, speech.waits_from_s, speech.waited = True, now_s, True
+            elif isinstance(item, Piece):
+                self._gave(speech, item, now_s)
+            elif item is None:
+                self._scheduler.gave_way(job)
+            if isinstance(item, TtsError) or (isinstance(item, Piece) and item.is_last):
+                self._forget(speech)
 
-    def ahead_s(self) -> float | None:
-        """See `tts.engine.types.Pace`."""
-        return self.ahead_samples / self.sample_rate_hz if self.begun else None
+    def _gave(self, speech: Speech, piece: Piece, now_s: float) -> None:
+        job, audio_s = speech.job, len(piece.samples) / speech.sample_rate_hz
+        if job.dry_s is None:
+            self._admission.came(job, now_s)
+        elif job.played and job.dry_s < now_s and not speech.waited:
+            speech.underruns += 1
+        speech.waited = False
+        speech.made_samples += len(piece.samples)
+        speech.spending.gave(audio_s)
+        self._scheduler.gave_audio(job, audio_s, now_s)
+        job.full = self._is_full(speech)
 
-    def cost_s(self, kind: Kind, size: int) -> float:
-        """See `tts.engine.types.Pace`."""
-        return 0.0
+    def _spend(self, speech: Speech, seconds: float, began_s: float) -> None:
+        speech.spending.spend(seconds)
+        if speech.cancelled_s is not None and speech.cancelled_s < began_s:
+            speech.steps_after_cancel += 1
 
-    def drop(self) -> None:
-        """Close the engine's iterator."""
-        close = getattr(self._steps, "close", None)
-        self._steps = None
-        if close is None:
-            return
-        try:
-            close()
-        except Exception as error:
-            # The request is over either way, and the thread serves the others.
-            logger.bind(error=f"{type(error).__name__}: {error}").warning("engine failed to stop")
+    def _forget(self, speech: Speech) -> None:
+        """No more work for a speech."""
+        del self._speeches[speech.job]
+        self._scheduler.remove(speech.job)
+        if speech.cancelled_s is not None:
+            self._settle(speech)
 
-    def deliver(self, item: Piece | TtsError) -> None:
-        """Hand an item to the reader."""
-        self._items.put_nowait(item)
+    def _settle(self, speech: Speech) -> None:
+        """Count a speech that has no more work and no more reader."""
+        if not speech.settled:
+            speech.settled = True
+            spent = self._spent
+            self._spent = Spent(
+                streams=spent.streams + 1,
+                spent_s=spent.spent_s + speech.spending.spent_s,
+                wasted_s=spent.wasted_s + self._wasted_s(speech),
+                steps_after_cancel=spent.steps_after_cancel + speech.steps_after_cancel,
+                underruns=spent.underruns + speech.underruns,
+            )
+
+    def _wasted_s(self, speech: Speech) -> float:
+        job, taken_s = speech.job, speech.read_samples / speech.sample_rate_hz
+        if speech.cancelled_s is not None and job.played and job.dry_s is not None:
+            unplayed_s = max(job.dry_s - speech.cancelled_s, 0.0)
+            taken_s = min(taken_s, speech.made_samples / speech.sample_rate_hz - unplayed_s)
+        return speech.spending.wasted_s(max(taken_s, 0.0))
+
+    def _is_full(self, speech: Speech) -> bool:
+        unread = speech.made_samples - speech.read_samples
+        return unread > self._ahead_s * speech.sample_rate_hz
+
+    def _future_done(self, speech: Speech, _: "Future[Any]") -> None:
+        with self._wake:
+            assert speech.waits_from_s is not None
+            speech.job.waits = False
+            speech.job.waited_s += self._clock() - speech.waits_from_s
+            self._wake.notify()
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, func: Callable[..., None], *args: object) -> None:

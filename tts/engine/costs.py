@@ -1,0 +1,192 @@
+"""What model work costs, learnt from what was measured.
+
+In: kinds, sizes and lengths of work that ran.  Out: how long such work will take, and how long a
+whole tally of work will.  Pure: no clock, no thread of its own, no torch.
+"""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from tts.engine.types import Kind
+
+MEMORY = 0.95
+"""What an observation keeps of its weight when the next one of its kind and batch comes."""
+
+STALE = 500
+"""A batch size that so many works of its kind have passed by is as good as never measured: what it
+once cost must not keep it from being tried again."""
+
+OUTLIER, SURE = 3.0, 5
+"""Once so many observations are there, one counts for at most so many times what was predicted, so
+that one stall of the machine does not move the prediction far."""
+
+GROWTH = 0.25
+"""What one more work in a batch is taken to add to the time of a work alone, where no batch of
+that size or larger was measured."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """An amount of work: what was done, or what is still to do."""
+
+    prefills: float = 0.0
+    places: float = 0.0
+    """Places read by all the prefills."""
+    tokens: float = 0.0
+    sounds: float = 0.0
+    frames: float = 0.0
+    """Frames of all the sounds."""
+    plain_s: float = 0.0
+    """Seconds of steps that the engine took by itself."""
+
+    def add(self, kind: Kind, size: float) -> None:
+        """One more piece of work."""
+        if kind is Kind.TOKEN:
+            self.tokens += 1
+        elif kind is Kind.SOUND:
+            self.sounds += 1
+            self.frames += size
+        else:
+            self.prefills += 1
+            self.places += size
+
+    def minus(self, done: "Tally") -> "Tally":
+        """What is left of it when `done` is done; nothing is below 0."""
+        return Tally(
+            max(self.prefills - done.prefills, 0.0),
+            max(self.places - done.places, 0.0),
+            max(self.tokens - done.tokens, 0.0),
+            max(self.sounds - done.sounds, 0.0),
+            max(self.frames - done.frames, 0.0),
+            max(self.plain_s - done.plain_s, 0.0),
+        )
+
+    def plus(self, other: "Tally", share: float = 1.0) -> "Tally":
+        """It and a share of another."""
+        return Tally(
+            self.prefills + share * other.prefills,
+            self.places + share * other.places,
+            self.tokens + share * other.tokens,
+            self.sounds + share * other.sounds,
+            self.frames + share * other.frames,
+            self.plain_s + share * other.plain_s,
+        )
+
+    def times(self, factor: float) -> "Tally":
+        """So many times it."""
+        return Tally().plus(self, factor)
+
+
+@dataclass(slots=True)
+class _Line:
+    """Seconds as a + b * size, by least squares in which old observations fade."""
+
+    weight: float = 0.0
+    size: float = 0.0
+    """Weighted mean."""
+    seconds: float = 0.0
+    """Weighted mean."""
+    spread: float = 0.0
+    """Weighted sum of squared distances of sizes from their mean."""
+    joint: float = 0.0
+    """The same of sizes and seconds."""
+    seen: int = 0
+    last: int = 0
+    """How many works of its kind had run when it was last measured."""
+
+    def add(self, size: float, seconds: float) -> None:
+        if self.seen >= SURE:
+            seconds = min(seconds, OUTLIER * self.at(size))
+        self.seen += 1
+        self.weight = MEMORY * self.weight + 1
+        gain = 1 / self.weight
+        off_size, off_s = size - self.size, seconds - self.seconds
+        self.size += gain * off_size
+        self.seconds += gain * off_s
+        self.spread = MEMORY * self.spread + (1 - gain) * off_size * off_size
+        self.joint = MEMORY * self.joint + (1 - gain) * off_size * off_s
+
+    def at(self, size: float) -> float:
+        # Neither a nor b is below 0: no work is free, and none gets cheaper by growing.
+        proportional = self.seconds / self.size if self.size > 0 else 0.0
+        slope = proportional
+        if self.spread > 0.01 * self.weight * self.size * self.size:
+            slope = min(max(self.joint / self.spread, 0.0), proportional)
+        return self.seconds + slope * (size - self.size)
+
+
+@dataclass(slots=True)
+class _Kind:
+    lines: dict[int, _Line] = field(default_factory=dict)
+    """By batch size."""
+    ran: int = 0
+    known: dict[tuple[float, int], float] = field(default_factory=dict)
+    """Predictions since the last observation."""
+
+
+class Costs:
+    """Predicted seconds of work by kind, size and batch size; 0 for a kind never measured."""
+
+    def __init__(self) -> None:
+        self._kinds = {kind: _Kind() for kind in Kind}
+
+    @classmethod
+    def of(cls, *measured: tuple[Kind, float, int, float]) -> Self:
+        """Costs learnt from (kind, size, batch, seconds)."""
+        costs = cls()
+        for one in measured:
+            costs.observe(*one)
+        return costs
+
+    def observe(self, kind: Kind, size: float, batch: int, seconds: float) -> None:
+        """`batch` works of a mean size took `seconds` together."""
+        of_kind = self._kinds[kind]
+        of_kind.ran += 1
+        line = of_kind.lines.setdefault(batch, _Line())
+        if of_kind.ran - line.last > STALE:
+            line = of_kind.lines[batch] = _Line()
+        line.last = of_kind.ran
+        line.add(size, seconds)
+        of_kind.known.clear()
+
+    def predict(self, kind: Kind, size: float, batch: int = 1) -> float:
+        """Seconds that `batch` works of this mean size will take together."""
+        of_kind = self._kinds[kind]
+        known = of_kind.known.get((size, batch))
+        if known is None:
+            known = of_kind.known[size, batch] = _predict(of_kind, size, batch)
+        return known
+
+    def apart_s(self, work: Tally) -> float:
+        """Seconds of a tally's work that is done alone: all but its tokens."""
+        seconds = work.plain_s
+        if work.prefills > 0:
+            # A share of a prefill is that share of a whole one.
+            size = work.places / work.prefills
+            seconds += work.prefills * self.predict(Kind.PREFILL, round(size, 1))
+        if work.sounds > 0:
+            size = work.frames / work.sounds
+            seconds += work.sounds * self.predict(Kind.SOUND, round(size, 1))
+        return seconds
+
+    def token_s(self, batch: int) -> float:
+        """Seconds of one token of each of `batch` requests."""
+        return self.predict(Kind.TOKEN, 1, batch)
+
+
+def _predict(of_kind: _Kind, size: float, batch: int) -> float:
+    fresh = [one for one, line in of_kind.lines.items() if of_kind.ran - line.last <= STALE]
+    below = max((one for one in fresh if one <= batch), default=None)
+    above = min((one for one in fresh if one >= batch), default=None)
+    if below is None and above is None:
+        return 0.0
+    if below is None:
+        assert above is not None
+        return of_kind.lines[above].at(size)
+    low_s = of_kind.lines[below].at(size)
+    if above is None:
+        return low_s * (1 + GROWTH * (batch - below) / below)
+    if above == below:
+        return low_s
+    high_s = of_kind.lines[above].at(size)
+    return low_s + (high_s - low_s) * (batch - below) / (above - below)
