@@ -6,7 +6,8 @@ event loop's thread.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -14,7 +15,12 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tts.errors import TtsError, Unavailable
-from tts.servers.messages import chunk_from_wire, request_to_wire, voice_from_wire
+from tts.servers.messages import (
+    chunk_from_wire,
+    request_to_wire,
+    text_to_wire,
+    voice_from_wire,
+)
 from tts.servers.proto import tts_pb2, tts_pb2_grpc
 from tts.servers.status import from_status
 from tts.types import SpeechChunk, SynthesisRequest, Voice
@@ -59,18 +65,26 @@ class TtsClient:
         audio in time.
         """
         call = self._stub().StreamSynthesize(request_to_wire(request))
-        timeout_s = self._first_chunk_timeout_s
-        try:
-            while True:
-                message = await self._in_time(call.read(), timeout_s)
-                if message is grpc.aio.EOF:
-                    # The stream's status decides whether this was its end.
-                    await self._in_time(_ended(call), self._call_timeout_s)
-                    return
-                yield chunk_from_wire(message)
-                timeout_s = self._next_chunk_timeout_s
-        finally:
-            call.cancel()
+        async with aclosing(self._chunks(call)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def stream_text(
+        self, request: SynthesisRequest, texts: AsyncIterator[str]
+    ) -> AsyncGenerator[SpeechChunk]:
+        """Stream the audio of a text while it is being written: the request's own, then `texts`,
+        cut anywhere.
+
+        Marks index all of it.  Closing the iterator cancels the work at the server and closes
+        `texts`.  Raises like `stream`, and what `texts` raises; the wait for audio is bounded from
+        the end of the text on, that for text by the server.
+        """
+        opening = tts_pb2.TextMessage(request=request_to_wire(request))
+        call = self._stub().SynthesizeText()
+        writing = asyncio.create_task(_write(call, opening, texts), name="tts-client-text")
+        async with aclosing(self._chunks(call, writing)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def synthesize(self, request: SynthesisRequest) -> SpeechChunk:
         """A request's whole audio as one chunk.  Raises like `stream`."""
@@ -108,6 +122,39 @@ class TtsClient:
     def _stub(self) -> Any:
         return tts_pb2_grpc.TextToSpeechStub(self._connected())
 
+    async def _chunks(
+        self, call: Any, writing: asyncio.Task[None] | None = None
+    ) -> AsyncGenerator[SpeechChunk]:
+        """What a call answers, while its text is being written.  In the end both are over."""
+        timeout_s = self._first_chunk_timeout_s
+        try:
+            while True:
+                message = await self._read(call, timeout_s, writing)
+                if message is grpc.aio.EOF:
+                    # The stream's status decides whether this was its end.
+                    await self._in_time(_ended(call), self._call_timeout_s)
+                    return
+                yield chunk_from_wire(message)
+                timeout_s = self._next_chunk_timeout_s
+        finally:
+            call.cancel()
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+
+    async def _read(self, call: Any, timeout_s: float, writing: asyncio.Task[None] | None) -> Any:
+        """The next message; its time begins when the text has been written."""
+        reading = asyncio.ensure_future(call.read())
+        try:
+            if writing is not None:
+                await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
+                if writing.done():
+                    writing.result()
+            return await self._in_time(reading, timeout_s)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
     async def _in_time(self, answer: Any, timeout_s: float) -> Any:
         """Await a call's answer; its failure as an error of ours.  Cancelling cancels the call."""
         try:
@@ -119,6 +166,22 @@ class TtsClient:
             raise from_status(
                 error.code(), error.details() or "", error.trailing_metadata()
             ) from error
+
+
+async def _write(call: Any, opening: tts_pb2.TextMessage, texts: AsyncIterator[str]) -> None:
+    """Send a text.  Raises what `texts` raises; when the call is over, its answer tells why."""
+    try:
+        await call.write(opening)
+        async for text in texts:
+            if text:
+                await call.write(text_to_wire(text))
+        await call.done_writing()
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        if not call.done():
+            raise
+    finally:
+        if isinstance(texts, AsyncGenerator):
+            await texts.aclose()
 
 
 async def _ended(call: Any) -> None:

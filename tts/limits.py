@@ -22,7 +22,7 @@ def check(request: SynthesisRequest, voices: Mapping[str, Voice], max_text_chars
 
 
 def check_length(chars: int, max_text_chars: int) -> None:
-    """Raise `TextTooLong` for a text of so many characters or more."""
+    """Raise `TextTooLong` for a text of more characters than are allowed."""
     if chars > max_text_chars:
         raise TextTooLong(f"text has {chars} characters; at most {max_text_chars} are allowed")
 

@@ -56,6 +56,11 @@ class SynthesisService:
         """Requests being spoken now."""
         return self._gate.active
 
+    @property
+    def text_idle_s(self) -> float:
+        """How long a text that is being written may keep still."""
+        return self._config.limits.text_idle_s
+
     async def stream(self, request: SynthesisRequest) -> AsyncGenerator[SpeechChunk]:
         """Speak a request.  Closing the iterator or cancelling drops the rest of the work.
 

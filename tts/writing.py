@@ -61,11 +61,11 @@ async def spoken_while(
                 now = await chunk
             finally:
                 chunk.cancel()
-                await asyncio.wait({chunk})
+                await asyncio.gather(chunk, return_exceptions=True)
             if now is None:
                 return
             yield now
     finally:
         writing.cancel()
-        await asyncio.wait({writing})
+        await asyncio.gather(writing, return_exceptions=True)
         await chunks.aclose()

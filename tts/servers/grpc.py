@@ -7,7 +7,7 @@ and nothing more.  On the event loop's thread.
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 import grpc
@@ -16,11 +16,12 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from loguru import logger
 
 from tts.config import HealthConfig
-from tts.errors import TtsError
+from tts.errors import BadRequest, TextStalled, TtsError
 from tts.servers.messages import chunk_to_wire, request_from_wire, voice_to_wire
 from tts.servers.proto import tts_pb2, tts_pb2_grpc
 from tts.servers.status import to_status
 from tts.service import SynthesisService
+from tts.types import SynthesisRequest
 
 SERVICE_NAME = "parley.tts.v1.TextToSpeech"
 
@@ -56,6 +57,17 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServicer):
         ):
             async for chunk in chunks:
                 await context.write(chunk_to_wire(chunk))
+
+    async def SynthesizeText(
+        self, messages: AsyncIterator[tts_pb2.TextMessage], context: grpc.aio.ServicerContext
+    ) -> None:
+        """The audio of a text that comes in pieces; each write waits until the reader has room."""
+        async with _translated(context):
+            request = await opening(messages, within_s=self._service.text_idle_s)
+            stream = self._service.stream_text(request, texts_from_wire(messages))
+            async with aclosing(stream) as chunks:
+                async for chunk in chunks:
+                    await context.write(chunk_to_wire(chunk))
 
     async def ListVoices(
         self, request: tts_pb2.ListVoicesRequest, context: grpc.aio.ServicerContext
@@ -127,6 +139,28 @@ class GrpcDoor:
         value = status.SERVING if serving else status.NOT_SERVING
         for name in ("", SERVICE_NAME):
             await self._health.set(name, value)
+
+
+async def opening(
+    messages: AsyncIterator[tts_pb2.TextMessage], *, within_s: float
+) -> SynthesisRequest:
+    """The request that a text begins with.  Raises `BadRequest` or `TextStalled` without one."""
+    try:
+        async with asyncio.timeout(within_s):
+            first = await anext(messages, None)
+    except TimeoutError as error:
+        raise TextStalled(f"no message for {within_s} s, which is the limit") from error
+    if first is None or first.WhichOneof("message") != "request":
+        raise BadRequest("the first message must be a `request`: voice, language and the like")
+    return request_from_wire(first.request)
+
+
+async def texts_from_wire(messages: AsyncIterator[tts_pb2.TextMessage]) -> AsyncGenerator[str]:
+    """The pieces of text that follow.  Raises `BadRequest` for another request."""
+    async for message in messages:
+        if message.WhichOneof("message") != "text":
+            raise BadRequest("after the first message, each must be a `text`")
+        yield message.text
 
 
 @contextlib.asynccontextmanager
