@@ -30,8 +30,8 @@ _PAUSES = dict(zip("：；，。！？\n·、", ",,,.!?.,,", strict=True))
 _UNVOICED = frozenset("AEIOU")
 _PITCH = frozenset("[]")
 _BETWEEN_WORDS = frozenset("#_")
-# A word written in kana is one match after another.
 _MORA = re.compile("[\u3041-\u3096\u30a1-\u30fa\u30fc][ぁぃぅぇぉゃゅょゎァィゥェォャュョヮ]?")
+_LAST_KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa\u30fc]+$")
 _ENDS_MORA = frozenset(("a", "i", "u", "e", "o", "N", "cl"))
 
 _PHONE = re.compile(r"-(.*?)\+")
@@ -190,9 +190,13 @@ def by_word(words: Sequence[tuple[str, int]], phones: Sequence[str]) -> list[tup
 
 
 def _units(word: str, moras: int) -> list[tuple[str, int]]:
-    kana = _MORA.findall(word)
-    exact = len(kana) == moras and "".join(kana) == word
-    return [(mora, 1) for mora in kana] if exact else [(word, moras)]
+    """A word as what its characters before the last kana say, and those kana one by one."""
+    stem = _LAST_KANA.sub("", word)
+    kana = _MORA.findall(word[len(stem) :])
+    left = moras - len(kana)
+    if left < 0 or (left == 0) != (stem == ""):  # kana that are not read one by one
+        return [(word, moras)]
+    return [(stem, left)][: len(stem)] + [(mora, 1) for mora in kana]
 
 
 def _field(pattern: re.Pattern[str], label: str) -> int:
