@@ -59,6 +59,15 @@ class LimitsConfig(Table):
     """Requests that may wait for a free stream; one more is refused with `overloaded`."""
     max_wait_s: Annotated[float, Field(gt=0, le=60)] = 2.0
     """A request that waited this long for a free stream is refused with `overloaded`."""
+    first_packet_ms: Annotated[int, Field(ge=1, le=600_000)] = 1500
+    """A request for a cloned voice is refused at once when its first audio is predicted to take
+    longer than this in 5 of 100 cases, or when playing streams need the time it would take. One
+    that finds the engine idle never is. On a GPU 200 can be kept; the default leaves two CPU cores
+    room for one caller while another is heard."""
+    overload: Literal["refuse", "light"] = "refuse"
+    """What becomes of a request that cannot be served in time: "refuse" ends it with `overloaded`;
+    "light" speaks it in the first voice of another engine that speaks its language, which the log
+    and each chunk's `voice` say, and refuses it if there is none."""
     ahead_s: Annotated[float, Field(gt=0, le=60)] = 5.0
     """An engine rests on a stream whose unread audio is longer than this: a slow reader costs
     memory up to this bound plus one sentence."""

@@ -9,15 +9,17 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Self
 
 from loguru import logger
 
-from tts.audio.chain import BYTES_PER_SAMPLE, Chain
+from tts.account import Account
+from tts.audio.chain import Chain
 from tts.config import ServiceConfig
+from tts.engine.admission import Admitted, Refused
+from tts.engine.spending import Spent
 from tts.engine.types import Engine
 from tts.engine.worker import EngineWorker
-from tts.errors import EngineFailed, TtsError, Unavailable
+from tts.errors import EngineFailed, Overloaded, Unavailable
 from tts.limits import Gate, check, check_length, check_manner
 from tts.text.clean import clean_text
 from tts.text.feed import TextFeed
@@ -35,7 +37,13 @@ class SynthesisService:
         self._config = config
         self._gate = Gate(config.limits)
         self._candidates = [
-            EngineWorker(name, build, ahead_s=config.limits.ahead_s)
+            EngineWorker(
+                name,
+                build,
+                ahead_s=config.limits.ahead_s,
+                first_packet_ms=config.limits.first_packet_ms,
+                config=config.scheduler,
+            )
             for name, build in builders.items()
         ]
         self._voices: dict[str, Voice] = {}
@@ -57,6 +65,11 @@ class SynthesisService:
         return self._gate.active
 
     @property
+    def spent(self) -> dict[str, Spent]:
+        """By engine: what its time was spent on, over all requests that have ended."""
+        return {worker.name: worker.spent for worker in self._engines()}
+
+    @property
     def text_idle_s(self) -> float:
         """How long a text that is being written may keep still."""
         return self._config.limits.text_idle_s
@@ -67,13 +80,9 @@ class SynthesisService:
         Raises `BadRequest`, `TextTooLong`, `VoiceNotFound` or `Overloaded` before any audio, and
         `EngineFailed` at any time.
         """
-        check(request, self._voices, self._config.limits.max_text_chars)
-        text = TextFeed.of(clean_text(request.text))
-        async with self._gate.stream(), aclosing(self._speak(request, text)) as chunks:
-            with _Account(request, text) as account:
-                async for chunk in chunks:
-                    account.add(chunk)
-                    yield chunk
+        async with aclosing(self._stream(request, played=True)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def stream_text(
         self, request: SynthesisRequest, texts: AsyncIterator[str]
@@ -89,20 +98,65 @@ class SynthesisService:
         check_length(len(request.text), limits.max_text_chars)
         text = TextFeed(clean_text(request.text))
         async with self._gate.stream():
-            writing = asyncio.create_task(write(texts, text, limits), name="tts-text")
-            async with aclosing(spoken_while(writing, self._speak(request, text))) as chunks:
-                with _Account(request, text) as account:
+            request, admitted = self._admit(request)
+            with Account(request, text) as account:
+                spoken = self._speak(request, text, account=account, admitted=admitted)
+                writing = asyncio.create_task(write(texts, text, limits), name="tts-text")
+                async with aclosing(spoken_while(writing, spoken)) as chunks:
                     async for chunk in chunks:
                         account.add(chunk)
                         yield chunk
 
     async def synthesize(self, request: SynthesisRequest) -> SpeechChunk:
         """Speak a request into one chunk that is the whole audio.  Raises like `stream`."""
-        async with aclosing(self.stream(request)) as stream:
+        async with aclosing(self._stream(request, played=False)) as stream:
             return whole([chunk async for chunk in stream])
 
+    async def _stream(
+        self, request: SynthesisRequest, *, played: bool
+    ) -> AsyncGenerator[SpeechChunk]:
+        """`played`: whether the audio is heard while it is made."""
+        check(request, self._voices, self._config.limits.max_text_chars)
+        text = TextFeed.of(clean_text(request.text))
+        async with self._gate.stream():
+            request, admitted = self._admit(request)
+            with Account(request, text) as account:
+                spoken = self._speak(
+                    request, text, account=account, admitted=admitted, played=played
+                )
+                async with aclosing(spoken) as chunks:
+                    async for chunk in chunks:
+                        account.add(chunk)
+                        yield chunk
+
+    def _admit(self, request: SynthesisRequest) -> tuple[SynthesisRequest, Admitted]:
+        """The request as it will be spoken, maybe in a light voice.  Raises `Overloaded`."""
+        worker, limits = self._worker_of[request.voice], self._config.limits
+        answer = worker.admit()
+        if isinstance(answer, Admitted):
+            return request, answer
+        if limits.overload == "light":
+            for voice in self._voices.values():
+                other = self._worker_of[voice.id]
+                if other is worker or request.language not in voice.languages:
+                    continue
+                light = other.admit()
+                if isinstance(light, Admitted):
+                    logger.bind(voice=request.voice, instead=voice.id, **_figures(answer)).warning(
+                        "stepped down to a light voice"
+                    )
+                    return replace(request, voice=voice.id, emotion=""), light
+        logger.bind(voice=request.voice, **_figures(answer)).warning("request refused")
+        raise Overloaded(str(answer))
+
     async def _speak(
-        self, request: SynthesisRequest, text: TextFeed
+        self,
+        request: SynthesisRequest,
+        text: TextFeed,
+        *,
+        account: Account | None = None,
+        admitted: Admitted | None = None,
+        played: bool = True,
     ) -> AsyncGenerator[SpeechChunk]:
         """The data path, after the limits."""
         voice = self._voices[request.voice]
@@ -115,11 +169,14 @@ class SynthesisService:
             next_ms=self._config.chunks.next_ms,
         )
         request = replace(request, text=text.text)
-        async with aclosing(worker.speak(request, text)) as pieces:
+        speech = worker.speak(request, text, played=played, admitted=admitted)
+        if account is not None:
+            account.speech = speech
+        async with aclosing(speech) as pieces:
             async for piece in pieces:
                 self._worked_s[worker] = time.monotonic()
                 for chunk in chain.feed(piece):
-                    yield chunk
+                    yield replace(chunk, voice=voice.id)
 
     async def start(self, *, trial: bool = True) -> None:
         """Load the engines and, unless without `trial`, let each speak once.
@@ -195,35 +252,6 @@ class SynthesisService:
         return time.monotonic() - self._worked_s.get(worker, float("-inf"))
 
 
-class _Account:
-    """What became of a request, for the log."""
-
-    def __init__(self, request: SynthesisRequest, text: TextFeed) -> None:
-        self._request = request
-        self._text = text
-        self._began_s = time.perf_counter()
-        self._first_ms = 0.0
-        self._samples = 0
-
-    def add(self, chunk: SpeechChunk) -> None:
-        """Count audio that leaves."""
-        self._first_ms = self._first_ms or (time.perf_counter() - self._began_s) * 1000
-        self._samples += len(chunk.pcm) // BYTES_PER_SAMPLE
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        end = "cancelled" if error else "finished"
-        logger.bind(
-            voice=self._request.voice,
-            chars=len(self._text.text),
-            end=error.code if isinstance(error, TtsError) else end,
-            first_ms=round(self._first_ms, 1),
-            samples=self._samples,
-        ).info("stream ended")
-
-
 def whole(chunks: Sequence[SpeechChunk]) -> SpeechChunk:
     """A request's chunks, all of them, as one."""
     return SpeechChunk(
@@ -232,4 +260,9 @@ def whole(chunks: Sequence[SpeechChunk]) -> SpeechChunk:
         first_sample=0,
         marks=tuple(mark for chunk in chunks for mark in chunk.marks),
         is_final=True,
+        voice=chunks[0].voice,
     )
+
+
+def _figures(answer: Refused) -> dict[str, float]:
+    return {"predicted_ms": round(answer.predicted_ms), "load": round(answer.load, 2)}

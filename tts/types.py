@@ -53,6 +53,8 @@ class SpeechChunk:
     marks: tuple[Mark, ...]
     """Marks that became known with this chunk; each mark is sent once, in order of time."""
     is_final: bool
+    voice: str = ""
+    """Id of the voice that speaks: under load it may be another than the request's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,16 @@ class Refused:
 
     predicted_ms: float
     """Until its first audio, in 95 of 100 cases; infinite when it might never have its turn."""
+    allowed_ms: float
     load: float
     """Share of the engine's time that all requests would need with this one; 1 is all of it."""
+
+    def __str__(self) -> str:
+        late = f"{self.predicted_ms:.0f} ms" if self.predicted_ms < 600_000 else "minutes"
+        return (
+            f"the first audio might take {late}, allowed are {self.allowed_ms:.0f} ms; the engine "
+            f"would be busy {self.load:.0%} of the time, allowed are {LOAD:.0%}"
+        )
 
 
 class Admission:
@@ -63,7 +71,7 @@ class Admission:
         load = self.load(1 + sum(job.played for job in scheduler.jobs))
         late_ms = predicted_s * self.late() * 1000
         if late_ms > self._bound_ms or load > LOAD:
-            return Refused(late_ms, load)
+            return Refused(late_ms, self._bound_ms, load)
         return Admitted(predicted_s)
 
     def first_audio_s(self, now_s: float) -> float:

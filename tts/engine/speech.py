@@ -90,8 +90,13 @@ class Speech:
         """See `tts.engine.types.Pace`."""
         return self._worker.cost_s(kind, size)
 
+    def spent_s(self) -> float:
+        """Engine time that was spent on it, up to the last step that ended."""
+        return self.spending.spent_s
+
     def wasted_s(self) -> float:
-        """Engine time that was spent for nothing, up to the last step that ended."""
+        """Of that, what went into audio that was not read, or was cancelled before it can have
+        been played."""
         return self._worker.wasted_s(self)
 
     def step(self, engine: Engine, failed: Exception | None = None) -> Step | TtsError:

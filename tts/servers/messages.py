@@ -74,6 +74,7 @@ def chunk_to_wire(chunk: SpeechChunk) -> tts_pb2.SpeechChunk:
         first_sample=chunk.first_sample,
         marks=[_mark_to_wire(mark) for mark in chunk.marks],
         is_final=chunk.is_final,
+        voice=chunk.voice,
     )
 
 
@@ -87,6 +88,7 @@ def chunk_from_wire(message: tts_pb2.SpeechChunk) -> SpeechChunk:
             _mark_from_wire(mark) for mark in message.marks if mark.kind in _KIND_FROM_WIRE
         ),
         is_final=message.is_final,
+        voice=message.voice,
     )
 
 

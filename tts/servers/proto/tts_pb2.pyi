@@ -30,18 +30,20 @@ class TextMessage(_message.Message):
     def __init__(self, request: _Optional[_Union[SynthesizeRequest, _Mapping]] = ..., text: _Optional[str] = ...) -> None: ...
 
 class SpeechChunk(_message.Message):
-    __slots__ = ("pcm", "sample_rate_hz", "first_sample", "marks", "is_final")
+    __slots__ = ("pcm", "sample_rate_hz", "first_sample", "marks", "is_final", "voice")
     PCM_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
     FIRST_SAMPLE_FIELD_NUMBER: _ClassVar[int]
     MARKS_FIELD_NUMBER: _ClassVar[int]
     IS_FINAL_FIELD_NUMBER: _ClassVar[int]
+    VOICE_FIELD_NUMBER: _ClassVar[int]
     pcm: bytes
     sample_rate_hz: int
     first_sample: int
     marks: _containers.RepeatedCompositeFieldContainer[Mark]
     is_final: bool
-    def __init__(self, pcm: _Optional[bytes] = ..., sample_rate_hz: _Optional[int] = ..., first_sample: _Optional[int] = ..., marks: _Optional[_Iterable[_Union[Mark, _Mapping]]] = ..., is_final: _Optional[bool] = ...) -> None: ...
+    voice: str
+    def __init__(self, pcm: _Optional[bytes] = ..., sample_rate_hz: _Optional[int] = ..., first_sample: _Optional[int] = ..., marks: _Optional[_Iterable[_Union[Mark, _Mapping]]] = ..., is_final: _Optional[bool] = ..., voice: _Optional[str] = ...) -> None: ...
 
 class Mark(_message.Message):
     __slots__ = ("kind", "text_start", "text_end", "start_s", "end_s", "estimated", "label")
