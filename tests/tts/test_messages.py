@@ -24,7 +24,7 @@ MARKS = (
 
 
 def test_a_chunk_comes_back_with_every_kind_of_mark() -> None:
-    chunk = SpeechChunk(b"\x01\x02", 32_000, 7, MARKS, True)
+    chunk = SpeechChunk(b"\x01\x02", 32_000, 7, MARKS, True, "ann")
     data = chunk_to_wire(chunk).SerializeToString()
     assert chunk_from_wire(tts_pb2.SpeechChunk.FromString(data)) == chunk
     assert {mark.kind for mark in MARKS} == set(get_args(MarkKind))
