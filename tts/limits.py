@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from tts.config import LimitsConfig
 from tts.errors import BadRequest, Overloaded, TextTooLong, VoiceNotFound
-from tts.types import SynthesisRequest, Voice
+from tts.types import MARK_KINDS, SynthesisRequest, Voice
 
 MIN_SPEED, MAX_SPEED = 0.5, 2.0
 
@@ -52,6 +52,9 @@ def check_manner(request: SynthesisRequest, voices: Mapping[str, Voice]) -> None
             f"emotion = {_short(request.emotion)}: voice {voice.id!r} has "
             f"{', '.join(voice.emotions) or 'none to choose'}"
         )
+    for kind in request.marks:
+        if kind not in MARK_KINDS:
+            raise BadRequest(f"marks = {_short(kind)}: there are {', '.join(MARK_KINDS)}")
 
 
 class Gate:

@@ -5,10 +5,11 @@ callers; safe to use from any thread.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 MarkKind = Literal["word", "phone", "viseme"]
 """What a mark marks."""
+MARK_KINDS: tuple[MarkKind, ...] = get_args(MarkKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,9 @@ class SynthesisRequest:
     """Speaking rate relative to the voice's own; 0.5 to 2.0."""
     emotion: str = ""
     """One of the voice's emotions; empty: its first."""
+    marks: tuple[str, ...] = ()
+    """Kinds of marks wanted besides those of words, which always come; see `MARK_KINDS`.  A voice
+    that cannot tell them gives none."""
 
 
 @dataclass(frozen=True, slots=True)

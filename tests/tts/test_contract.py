@@ -123,6 +123,11 @@ def test_audio_comes_at_the_configured_rate_and_voices_say_so(open_door: Open) -
         (SynthesisRequest("hi", "ann", "en", 2.5), BadRequest, ["speed", "2.5", "0.5 to 2.0"]),
         (SynthesisRequest("hi", "ann", "en", float("nan")), BadRequest, ["speed", "nan"]),
         (SynthesisRequest("hi", "v" * 999, "en"), VoiceNotFound, ["vvv…"]),
+        (
+            SynthesisRequest("hi", "ann", "en", marks=("viseme", "smile")),
+            BadRequest,
+            ["marks", "'smile'", "word, phone, viseme"],
+        ),
     ],
 )
 def test_a_bad_request_names_field_value_and_what_is_allowed(

@@ -36,9 +36,13 @@ def test_a_mark_of_a_kind_from_the_future_is_left_out() -> None:
 
 
 def test_a_request_comes_back_and_an_unset_speed_is_one() -> None:
-    request = SynthesisRequest("Hi 你好", "ann", "en", 1.5, "happy")
+    request = SynthesisRequest("Hi 你好", "ann", "en", 1.5, "happy", ("phone", "viseme"))
     assert request_from_wire(request_to_wire(request)) == request
     assert request_from_wire(tts_pb2.SynthesizeRequest()).speed == 1.0
+
+
+def test_wanted_marks_of_a_kind_from_the_future_are_for_the_service_to_refuse() -> None:
+    assert request_from_wire(tts_pb2.SynthesizeRequest(marks=[99, 1])).marks == ("99", "word")
 
 
 def test_a_piece_of_text_is_carried_as_it_is() -> None:

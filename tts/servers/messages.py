@@ -8,19 +8,19 @@ from typing import Any
 
 from tts.errors import BadRequest, TextTooLong
 from tts.servers.proto import tts_pb2
-from tts.types import Mark, MarkKind, SpeechChunk, SynthesisRequest, Voice
+from tts.types import MARK_KINDS, Mark, MarkKind, SpeechChunk, SynthesisRequest, Voice
 
 MAX_WIRE_CHARS = 1_000_000
 """Text that always fits gRPC's 4 MiB message, whatever its characters."""
 
-_KIND_TO_WIRE: dict[MarkKind, Any] = {
+_KIND_TO_WIRE: dict[str, Any] = {
     "word": tts_pb2.Mark.KIND_WORD,
     "phone": tts_pb2.Mark.KIND_PHONE,
     "viseme": tts_pb2.Mark.KIND_VISEME,
 }
 _KIND_FROM_WIRE: dict[Any, MarkKind] = {
     tts_pb2.Mark.KIND_UNSPECIFIED: "word",
-    **{wire: kind for kind, wire in _KIND_TO_WIRE.items()},
+    **{_KIND_TO_WIRE[kind]: kind for kind in MARK_KINDS},
 }
 
 
@@ -37,6 +37,7 @@ def request_to_wire(request: SynthesisRequest) -> tts_pb2.SynthesizeRequest:
             language=request.language,
             speed=request.speed,
             emotion=request.emotion,
+            marks=[_kind_to_wire(kind) for kind in request.marks],
         )
     except (TypeError, ValueError) as error:  # for example a lone surrogate
         raise BadRequest(f"request cannot be encoded: {error}") from error
@@ -50,6 +51,7 @@ def request_from_wire(message: tts_pb2.SynthesizeRequest) -> SynthesisRequest:
         language=message.language,
         speed=message.speed or 1.0,
         emotion=message.emotion,
+        marks=tuple(_KIND_FROM_WIRE.get(kind, str(kind)) for kind in message.marks),
     )
 
 
@@ -114,6 +116,12 @@ def voice_from_wire(message: tts_pb2.Voice) -> Voice:
         description=message.description,
         emotions=tuple(message.emotions),
     )
+
+
+def _kind_to_wire(kind: str) -> Any:
+    if kind not in _KIND_TO_WIRE:
+        raise BadRequest(f"marks = {kind!r} cannot be encoded: there are {', '.join(MARK_KINDS)}")
+    return _KIND_TO_WIRE[kind]
 
 
 def _mark_to_wire(mark: Mark) -> tts_pb2.Mark:
