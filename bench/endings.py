@@ -6,17 +6,17 @@ In: the tensors that `bench.random_voice` makes.  Out: the same, a few of them c
 
 `end_as_spoken` lets an utterance end when there are so many codes for each phone, the reference's
 included: a five-word clause takes about a second and a half, a long one longer, as people do.  The
-model is made to know it in four of its channels, where nothing else writes:
+model is made to know it in three of its channels, where nothing else writes:
 
 - MARK is 1 for a phone and -1 for a code;
 - the first head of the first layer looks at all places alike, and writes their mean mark, which
   falls with every code, to RATIO;
-- ONE is the slowest cosine of the positions: 1 at all of them;
+- ONE is 1 for a code;
 - the end token's logit is a weighted difference of RATIO and ONE: low until the ratio is reached,
   above all others soon after.
 
-What else is written has its mean over the channels taken out, so that the norms scale the four
-channels alike and shift none.
+What else is written has its mean over the channels taken out, and codes are read without their
+positions, so that the norms scale the three channels alike and shift none.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ Tensors = dict[str, NDArray[np.float16]]
 
 CODES_PER_PHONE = 2.5
 """Of calm speech: 10 phones a second, 25 codes a second."""
-ONE, RATIO, MARK, REST = -1, -2, -4, -3
-"""Channels: those whose positions turn slowest.  REST's is 1 as well and is not used."""
+ONE, RATIO, MARK = -1, -2, -4
+"""Channels of the phones' slowest waves: as good as 1, 0 and 0 at all positions."""
 _AT_END = 30.0
 """What the last norm multiplies RATIO and ONE by, for the end token to be sure of."""
 _SURE = 9.0
@@ -49,12 +49,14 @@ def end_as_spoken(
     made: Tensors, spec: T2sSpec, *, codes_per_phone: float = CODES_PER_PHONE
 ) -> None:
     """See above.  The reference must have `codes_per_phone` codes for each phone as well."""
-    channels = [ONE, RATIO, MARK, REST]
+    channels = [ONE, RATIO, MARK]
     for name in ("ar_text_embedding", "ar_audio_embedding"):
         rows = made[f"{name}.word_embeddings.weight"]
         _centre(rows, axis=1)
         rows[:, channels] = 0
+        rows[:, ONE] = 1
         rows[:, MARK] = 1 if name == "ar_text_embedding" else -1
+    made["ar_audio_position.alpha"][:] = 0
     for part in ("weight", "bias"):
         made[f"bert_proj.{part}"][channels] = 0
     for layer in range(spec.layers):
