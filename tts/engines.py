@@ -48,7 +48,8 @@ def _gpt_sovits(config: ServiceConfig) -> Engine:
         from tts.gpt_sovits.engine import GptSovitsEngine
     except ModuleNotFoundError as error:
         raise missing(error.name or "torch", needed_for="GPT-SoVITS voices") from error
-    return GptSovitsEngine(config.gpt_sovits)
+    # One more than callers may have: the service speaks to itself to see whether it works.
+    return GptSovitsEngine(config.gpt_sovits, streams=config.limits.max_streams + 1)
 
 
 _BUILD: dict[EngineName, Callable[[ServiceConfig], Engine]] = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tts.engine.types import Engine, Kind, Step
+from tts.engine.types import Engine, Kind, Step, Work
 from tts.text.feed import TextFeed
 from tts.types import SynthesisRequest
 
@@ -18,5 +18,10 @@ class NoHurry:
 
 
 def spoken(engine: Engine, request: SynthesisRequest) -> Iterator[Step]:
-    """The steps of a request whose text is complete."""
-    return engine.speak(request, TextFeed.of(request.text), NoHurry())
+    """The steps of a request whose text is complete; work is done, with None in its place."""
+    for step in engine.speak(request, TextFeed.of(request.text), NoHurry()):
+        if isinstance(step, Work):
+            step.run([step])
+            yield None
+        else:
+            yield step

@@ -34,18 +34,18 @@ class Precision:
         """`dtype` and `t2s_dtype`: names of `torch` types, or "auto"; the latter also "int8".
 
         "auto" is float16 on a GPU; on a CPU int8 for T2S, which memory bounds, and for the rest
-        bfloat16 where that is worth it, else float32.
+        bfloat16 where that is worth it, else float32.  Raises ValueError for int8 on a GPU.
         """
         cuda = device.type == "cuda"
+        if cuda and t2s_dtype == INT8:
+            raise ValueError('t2s_dtype = "int8": allowed on a CPU only')
         if dtype == AUTO:
             sovits = torch.float16 if cuda else _faster_on_cpu()
         else:
             sovits = _named(dtype)
-        if t2s_dtype in (AUTO, INT8):
-            # Sums over hundreds of tokens and the choice among them stay in single precision.
-            int8 = not cuda or t2s_dtype == INT8
-            return cls(torch.float32 if int8 else torch.float16, int8, sovits)
-        return cls(_named(t2s_dtype), False, sovits)
+        if t2s_dtype == INT8 or (t2s_dtype == AUTO and not cuda):
+            return cls(torch.float32, True, sovits)
+        return cls(torch.float16 if t2s_dtype == AUTO else _named(t2s_dtype), False, sovits)
 
 
 def _named(name: str) -> torch.dtype:

@@ -22,7 +22,7 @@ whose numbers are finite.
 
 import sys
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -47,6 +47,9 @@ ATTEMPTS = 2
 
 SLOW_TOKENS, SLOW_TOKENS_PER_PHONE = 25, 5
 """Slow speech in tokens of 40 ms: 1 s, and 0.2 s for each phone.  Everyday speech has 0.1 s."""
+
+MAX_PLACES = 2048
+"""Phones and tokens of a clause at most, its prompt and the tokens to come included."""
 
 DRONE_TOKENS, DRONE_KINDS = 8, 2
 """So many tokens of so few kinds or fewer may be the beginning of a drone, or a pause."""
@@ -146,10 +149,12 @@ class Utterance:
         does not have.
         """
         self._decoder.extend(phones)
-        limits = Limits.of(self._models.t2s.model.spec, phones.shape[1])
         inputs = self._inputs(phones, features)
         places = inputs.phones.shape[1] + inputs.codes.shape[1]
+        limits = Limits.of(self._models.t2s.model.spec, phones.shape[1])
+        limits = replace(limits, steps=max(0, min(limits.steps, MAX_PLACES - places)))
         before, count = len(self._codes), phones.shape[1]
+        ends: list[End] = []
         for attempt in range(ATTEMPTS):
             seed = (seed + attempt) % SEEDS
             run = self._models.t2s.join(inputs, self._manner.sampling, seed, limits)
@@ -168,7 +173,10 @@ class Utterance:
             if len(self._codes) > before:
                 self._sentence.append(Said(phones, features, tuple(self._codes[before:])))
                 return run.end
-        raise EngineFailed(f"the voice made nothing of {count} phones in {ATTEMPTS} attempts")
+            ends.append(run.end)
+        raise EngineFailed(
+            f"the voice made nothing of {count} phones; its attempts ended as {', '.join(ends)}"
+        )
 
     def finish(self) -> Steps:
         """Sound the rest.  Raises `EngineFailed`."""

@@ -24,14 +24,18 @@ class GptSovitsEngine:
 
     name = ENGINE
 
-    def __init__(self, config: GptSovitsConfig) -> None:
-        """Raises `EngineFailed` for a device that is not there."""
+    def __init__(self, config: GptSovitsConfig, *, streams: int) -> None:
+        """`streams`: requests spoken at once, at most.
+
+        Raises `EngineFailed` for a device that is not there.
+        """
         torch.set_num_threads(config.threads)
         placement = Placement.of(config)
         self._entries = read_catalogue(config)
         self.voices = tuple(entry.voice for entry in self._entries.values())
         self._cache: VoiceCache[LoadedVoice] = VoiceCache(
-            VoiceLoader(self._entries, config, placement), budget_bytes=config.budget_mb * MB
+            VoiceLoader(self._entries, config, placement, streams=streams),
+            budget_bytes=config.budget_mb * MB,
         )
         self._failed: set[str] = set()
         first = [one.voice for one in preloaded(config, self._entries)]
@@ -56,7 +60,7 @@ class GptSovitsEngine:
                 yield lease.loading
             voice = lease.voice
             try:
-                yield from speak(request, text, voice)
+                yield from speak(request, text, voice, pace)
             except Exception:
                 self._failed.add(want)
                 raise

@@ -18,7 +18,11 @@ import torch
 from tts import checkpoint
 from tts.checkpoint import CheckpointError
 from tts.config import GptSovitsConfig
-from tts.engine.synthesis import Models, Reference
+from tts.engine.precision import Precision
+from tts.engine.reach import measured_reach_frames
+from tts.engine.synthesis import Reference
+from tts.engine.t2s_runtime import T2sRuntime
+from tts.engine.utterance import MAX_PLACES, Models
 from tts.errors import EngineFailed
 from tts.gpt_sovits.catalogue import Entry
 from tts.gpt_sovits.voice import LoadedVoice
@@ -59,11 +63,11 @@ class Placement:
     """What the models run on and how precisely, decided once."""
 
     device: torch.device
-    dtype: torch.dtype
+    precision: Precision
 
     @classmethod
     def of(cls, config: GptSovitsConfig) -> "Placement":
-        """Raises `EngineFailed` for a GPU that is not there."""
+        """Raises `EngineFailed` for a GPU that is not there, or that cannot do what is asked."""
         gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
         name = config.device
         if name == "auto":
@@ -74,10 +78,11 @@ class Placement:
                 f"gpt_sovits.device = {config.device!r}: torch sees {gpus} GPUs; "
                 '"cpu" and "auto" are always allowed'
             )
-        dtype = config.dtype
-        if dtype == "auto":
-            dtype = "float16" if device.type == "cuda" else "float32"
-        return cls(device, cast(torch.dtype, getattr(torch, dtype)))
+        try:
+            precision = Precision.of(device, dtype=config.dtype, t2s_dtype=config.t2s_dtype)
+        except ValueError as error:
+            raise EngineFailed(f"gpt_sovits.{error}") from error
+        return cls(device, precision)
 
 
 def wanted(voice_id: str, language: str) -> str:
@@ -95,21 +100,29 @@ class VoiceLoader:
     """See `tts.voices.cache.Loader`."""
 
     def __init__(
-        self, entries: Mapping[str, Entry], config: GptSovitsConfig, placement: Placement
+        self,
+        entries: Mapping[str, Entry],
+        config: GptSovitsConfig,
+        placement: Placement,
+        *,
+        streams: int,
     ) -> None:
+        """`streams`: utterances that one model draws tokens of at once, at most."""
         self._entries = entries
-        self._placement = placement
-        self._place: Place = {"device": placement.device, "dtype": placement.dtype}
+        self._precision = precision = placement.precision
+        self._streams = streams
+        self._place: Place = {"device": placement.device, "dtype": precision.sovits}
         self._files = frontend_files(config)
         self._roberta = config.pretrained_dir / official.ROBERTA
 
     def parts(self, voice_id: str) -> Sequence[Part]:
         """The models, the references, the frontend and, for Chinese, the RoBERTa."""
         entry, language = self._asked(voice_id)
-        value_bytes = self._placement.dtype.itemsize
+        value_bytes = self._precision.sovits.itemsize
+        t2s_value_bytes = 1 if self._precision.t2s_int8 else self._precision.t2s.itemsize
         t2s, sovits, compiled = entry.t2s, entry.sovits, entry.compiled
         parts = [
-            Part(t2s.sha256, t2s.parameters * value_bytes, partial(self._t2s, t2s.path)),
+            Part(t2s.sha256, t2s.parameters * t2s_value_bytes, partial(self._t2s, t2s.path)),
             Part(
                 sovits.sha256, sovits.parameters * value_bytes, partial(self._sovits, sovits.path)
             ),
@@ -134,22 +147,36 @@ class VoiceLoader:
         """The voice of those parts."""
         entry, _ = self._asked(voice_id)
         t2s, sovits, references, frontend, *bert = parts
+        references = cast(References, references)
+        sovits = cast(Sovits, sovits)
+        reach_frames = measured_reach_frames(sovits, next(iter(references.values())).ge)
         return LoadedVoice(
-            models=Models(cast(T2s, t2s), cast(Sovits, sovits)),
-            references=cast(References, references),
+            models=Models(cast(T2sRuntime, t2s), sovits, reach_frames),
+            references=references,
             manner=manner_of(entry.manner),
             frontend=cast(Frontend, frontend),
             meaning=cast("Bert", bert[0]).features if bert else None,
+            gain_db=entry.compiled.gain_db,
         )
 
     def _asked(self, voice_id: str) -> tuple[Entry, str]:
         name, language = asked(voice_id)
         return self._entries[name], language
 
-    def _t2s(self, path: Path) -> T2s:
+    def _t2s(self, path: Path) -> T2sRuntime:
+        precision, device = self._precision, self._place["device"]
         with _explained(path.name):
             read = checkpoint.read_t2s(path)
-            return T2s.load(read.spec, read.tensors, **self._place)
+            model = T2s.load(
+                read.spec,
+                read.tensors,
+                dtype=precision.t2s,
+                device=device,
+                int8=precision.t2s_int8,
+            )
+            runtime = T2sRuntime(model, rows=self._streams, capacity=MAX_PLACES)
+            runtime.warm()
+            return runtime
 
     def _sovits(self, path: Path) -> Sovits:
         with _explained(path.name):

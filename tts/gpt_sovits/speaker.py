@@ -1,26 +1,26 @@
-"""How a cloned voice speaks a request: text -> clauses -> phones -> synthesis -> trim -> marks.
+"""How a cloned voice speaks a request: text -> clauses -> phones -> utterances -> pieces.
 
-In: a request and a voice in memory.  Out: steps, with a `Piece` for each clause.  On the engine's
-thread.
+In: a request, its text, a voice in memory and the pace it is played at.  Out: steps.  On the
+engine's thread.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-import numpy as np
 from loguru import logger
 
-from tts.audio.trim import trim
 from tts.engine.sampling import SEEDS
-from tts.engine.synthesis import ATTEMPTS, synthesise
 from tts.engine.t2s_decode import End
-from tts.engine.types import Piece, Step
+from tts.engine.types import Pace, Step
+from tts.engine.utterance import ATTEMPTS, Said, Utterance
 from tts.errors import EngineFailed
+from tts.gpt_sovits.delivery import Delivery, Script
 from tts.gpt_sovits.voice import LoadedVoice
+from tts.models.sovits import FRAMES_PER_CODE
 from tts.text.clauses import clauses
 from tts.text.feed import TextFeed
-from tts.text.marks import guessed, to_marks
+from tts.text.phone_words import word_phones
 from tts.text.split import pause_s
 from tts.types import SynthesisRequest
 
@@ -43,48 +43,62 @@ LIMITS = {
 }
 
 
-def speak(request: SynthesisRequest, feed: TextFeed, voice: LoadedVoice) -> Iterator[Step]:
-    """Yield the request's clauses, and None between the steps of one.
+def speak(
+    request: SynthesisRequest, feed: TextFeed, voice: LoadedVoice, pace: Pace
+) -> Iterator[Step]:
+    """Yield the request's audio, and the work it takes.
 
-    The same request gives the same samples.  Raises `EngineFailed` when none of it can be spoken,
-    or when a clause cannot be.
+    A sentence is one utterance, as far as its text is there in time; a later part of it goes on
+    where the part before ended.  The same text, come in the same clauses, gives the same tokens.
+    Raises `EngineFailed` when none of it can be spoken, or when a clause cannot be.
     """
     limits = LIMITS[request.language]
     reference = voice.reference(request.emotion)
     manner = replace(voice.manner, speed=voice.manner.speed * request.speed)
-    rate_hz = voice.models.sovits.spec.sample_rate_hz
-    offset = number = 0
+    spec = voice.models.sovits.spec
+    delivery = Delivery(
+        sample_rate_hz=spec.sample_rate_hz,
+        row_samples=spec.hop_samples / manner.speed,
+        gain_db=voice.gain_db,
+        wanted=request.marks,
+    )
+    utterance: Utterance | None = None
+    sentence: Sequence[Said] = ()
+    seed = manner.seed
     for clause in clauses(feed, first_chars=limits.first, max_chars=limits.longest):
+        ends = isinstance(clause, Future) or clause.begins_sentence
+        if utterance is not None and ends:
+            yield from delivery.of(utterance.finish())
+            sentence, utterance = utterance.sentence, None
         if isinstance(clause, Future):
             yield clause
             continue
-        phones, features = voice.read(clause.text, request.language)
+        if clause.begins_sentence:
+            sentence = ()
+        spoken, phones, features = voice.read(clause.text, request.language)
         yield None
+        if utterance is None:
+            utterance = Utterance(
+                voice.models, reference, replace(manner, seed=seed), pace, before=sentence
+            )
+            delivery.begin()
+        script = Script(
+            phones=[phone for run in spoken for phone in run.phones],
+            words=word_phones(feed.text, clause.span, spoken),
+            pause_s=pause_s(clause.text, speed=request.speed),
+            is_last=clause.is_last,
+        )
+        delivery.expect(script)
+        end = yield from delivery.of(utterance.say(phones, features, seed))
+        script.end_sample = utterance.end_sample
+        script.end_row = FRAMES_PER_CODE * utterance.codes
         # No clause repeats the noise of another.
-        seed = (manner.seed + number * ATTEMPTS) % SEEDS
-        number += 1
-        utterance = yield from synthesise(
-            voice.models, reference, phones, features, replace(manner, seed=seed)
-        )
-        if utterance.end is not End.EOS:
-            logger.bind(
-                voice=request.voice, end=str(utterance.end), tokens=len(utterance.codes)
-            ).warning("a clause did not end by itself and was cut")
-        samples, cut, voiced_end = trim(
-            utterance.samples, rate_hz, pause_s=pause_s(clause.text, speed=request.speed)
-        )
-        marks = to_marks(
-            guessed(feed.text, clause.span, cut, cut + voiced_end),
-            cut=cut,
-            voiced_end=voiced_end,
-            offset=offset,
-            sample_rate_hz=rate_hz,
-            estimated=True,
-        )
-        offset += len(samples)
-        if clause.is_last and offset == 0:
-            break
-        samples = samples.astype(np.float32, copy=False)
-        yield Piece(samples=samples, marks=marks, is_last=clause.is_last)
-    if offset == 0:
+        seed = (seed + ATTEMPTS) % SEEDS
+        if end is not End.EOS:
+            logger.bind(voice=request.voice, end=str(end)).warning(
+                "a clause did not end by itself and was cut"
+            )
+    if utterance is not None:
+        yield from delivery.of(utterance.finish())
+    if delivery.gave == 0:
         raise EngineFailed(f"voice {request.voice!r} gives no sound for the text")

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tts.engine.synthesis import Manner, Models, Reference
+from tts.engine.synthesis import Manner, Reference
+from tts.engine.utterance import Models
 from tts.text.cutting import ended
-from tts.text.frontend import Frontend
+from tts.text.frontend import Frontend, Spoken
 from tts.voices.text_features import Meaning, text_features
 
 
@@ -27,16 +28,18 @@ class LoadedVoice:
     frontend: Frontend
     meaning: Meaning | None
     """What knows the meaning of Chinese; None where none is spoken."""
+    gain_db: float
+    """What brings it to the service's loudness."""
 
     def reference(self, emotion: str) -> Reference:
         """The reference of an emotion; of the first, if it is empty."""
         return self.references[emotion or next(iter(self.references))]
 
     @torch.inference_mode()
-    def read(self, text: str, language: str) -> tuple[Tensor, Tensor]:
-        """A clause -> its phones [1, T] and their text features [1, bert, T]."""
+    def read(self, text: str, language: str) -> tuple[list[Spoken], Tensor, Tensor]:
+        """A clause -> how it is said, its phones [1, T] and their text features [1, bert, T]."""
         spoken = self.frontend.speak(ended(text, language=language), language)
-        device = self.models.t2s.device
-        width = self.models.t2s.spec.bert
-        features = text_features(spoken, self.meaning, width=width, device=device)
-        return torch.tensor([self.frontend.ids(spoken)], device=device), features[None]
+        model = self.models.t2s.model
+        features = text_features(spoken, self.meaning, width=model.spec.bert, device=model.device)
+        phones = torch.tensor([self.frontend.ids(spoken)], device=model.device)
+        return spoken, phones, features[None]

@@ -9,9 +9,10 @@ one thread.
 import math
 import os
 import tempfile
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,8 @@ from torch import Tensor
 from tts import checkpoint
 from tts.audio.loudness import BLOCK_S, measure_lufs
 from tts.checkpoint import CheckpointError, WrongKind
-from tts.engine.synthesis import Models, Utterance, synthesise
+from tts.engine.t2s_runtime import T2sRuntime
+from tts.engine.utterance import MAX_PLACES, Models, whole
 from tts.models.sovits import Sovits
 from tts.models.t2s import T2s
 from tts.pretrained import official
@@ -157,10 +159,10 @@ def _models(t2s_path: Path, sovits_path: Path, device: torch.device) -> Models:
             f"weights: the T2S model has phones of {version.name if version else 'no version'}, the"
             f" SoVITS model is {sovits.spec.version}; v1 goes with v1, and later ones with later"
         )
-    return Models(
-        T2s.load(t2s.spec, t2s.tensors, dtype=torch.float32, device=device),
-        Sovits.load(sovits.spec, sovits.tensors, dtype=torch.float32, device=device),
-    )
+    place: Any = {"dtype": torch.float32, "device": device}
+    speaker = Sovits.load(sovits.spec, sovits.tensors, **place)
+    runtime = T2sRuntime(T2s.load(t2s.spec, t2s.tensors, **place), rows=1, capacity=MAX_PLACES)
+    return Models(runtime, speaker, speaker.context_frames)
 
 
 def _languages(manifest: Manifest, sovits: Sovits) -> tuple[str, ...]:
@@ -191,7 +193,7 @@ def _texts(
     frontend = Frontend(models.sovits.spec.symbols, files)
     spoken = [_read(frontend, text, code) for text, code in said]
     listening.check_files(pretrained_dir, models.sovits, spoken)
-    device, width = models.t2s.device, models.t2s.spec.bert
+    device, width = models.t2s.model.device, models.t2s.model.spec.bert
     features = listening.read_texts(pretrained_dir, spoken, width, device)
     return [
         Text(torch.tensor([frontend.ids(runs)], device=device), vectors[None])
@@ -237,23 +239,11 @@ def _prompts(
 
 def _gain_db(models: Models, prompt: Prompt, texts: Sequence[Text], manifest: Manifest) -> float:
     """What brings the texts, spoken after a reference, to the loudness that the manifest wants."""
-    reference = reference_of(prompt, device=models.t2s.device, dtype=torch.float32)
+    reference = reference_of(prompt, device=models.t2s.model.device, dtype=torch.float32)
     manner = manner_of(manifest.manner)
-    spoken = [
-        _finished(synthesise(models, reference, text.phones, text.features, manner)).samples
-        for text in texts
-    ]
+    spoken = [whole(models, reference, text.phones, text.features, manner) for text in texts]
     samples, rate_hz = np.concatenate(spoken), models.sovits.spec.sample_rate_hz
     heard_lufs = measure_lufs(samples, rate_hz) if len(samples) >= BLOCK_S * rate_hz else -math.inf
     if not math.isfinite(heard_lufs):
         raise VoiceError("it says next to nothing that can be heard; are its weights sound?")
     return manifest.loudness.target_lufs - heard_lufs
-
-
-def _finished(speaking: Generator[None, None, Utterance]) -> Utterance:
-    while True:
-        try:
-            next(speaking)
-        except StopIteration as stop:
-            utterance: Utterance = stop.value
-            return utterance

@@ -31,4 +31,10 @@ def test_the_trial_runs() -> None:
 def test_what_is_asked_for_is_taken() -> None:
     found = Precision.of(CPU, dtype="float32", t2s_dtype="bfloat16")
     assert found == Precision(torch.bfloat16, False, torch.float32)
-    assert Precision.of(GPU, dtype="float16", t2s_dtype="int8").t2s_int8
+    assert Precision.of(CPU, dtype="float32", t2s_dtype="int8").t2s_int8
+    assert Precision.of(GPU, dtype="bfloat16", t2s_dtype="float32").t2s is torch.float32
+
+
+def test_int8_is_for_cpus() -> None:
+    with pytest.raises(ValueError, match="on a CPU only"):
+        Precision.of(GPU, dtype="auto", t2s_dtype="int8")
