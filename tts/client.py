@@ -175,6 +175,7 @@ async def _write(call: Any, opening: tts_pb2.TextMessage, texts: AsyncIterator[s
         async for text in texts:
             if text:
                 await call.write(text_to_wire(text))
+        await call.write(tts_pb2.TextMessage(end=True))
         await call.done_writing()
     except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
         if not call.done():

@@ -19,6 +19,9 @@ class Door(Protocol):
     """What is behind the door, for tests that must see when a call has ended there."""
 
     def stream(self, request: SynthesisRequest) -> AsyncGenerator[SpeechChunk]: ...
+    def stream_text(
+        self, request: SynthesisRequest, texts: AsyncIterator[str]
+    ) -> AsyncGenerator[SpeechChunk]: ...
     async def synthesize(self, request: SynthesisRequest) -> SpeechChunk: ...
     async def voices(self) -> tuple[Voice, ...]: ...
 
@@ -29,6 +32,7 @@ class InProcess:
     def __init__(self, service: SynthesisService) -> None:
         self.service = service
         self.stream = service.stream
+        self.stream_text = service.stream_text
         self.synthesize = service.synthesize
 
     async def voices(self) -> tuple[Voice, ...]:
@@ -41,6 +45,7 @@ class Remote:
     def __init__(self, service: SynthesisService, client: TtsClient) -> None:
         self.service = service
         self.stream = client.stream
+        self.stream_text = client.stream_text
         self.synthesize = client.synthesize
         self.voices = client.voices
 
@@ -54,7 +59,7 @@ async def running(engine: FakeEngine, config: ServiceConfig) -> AsyncIterator[Sy
     try:
         await service.start()
         engine.gate, engine.fails_at = gate, fails_at
-        engine.steps.clear()
+        engine.forget()
         yield service
     finally:
         if gate is not None:

@@ -57,6 +57,10 @@ class FakeEngine:
     name: str = "fake"
     voices: tuple[Voice, ...] = VOICES
 
+    def forget(self) -> None:
+        """Leave out of the account what was spoken so far."""
+        self.steps.clear()
+
     def ready(self) -> tuple[str, str] | None:
         if self.cold or not self.voices:
             return None

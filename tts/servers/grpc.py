@@ -33,6 +33,8 @@ _OPTIONS = (
     ("grpc.keepalive_permit_without_calls", 1),
 )
 
+_CANCEL_COMES_WITHIN_S = 1.0
+
 
 class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServicer):
     """Translates calls; a cancelled call closes its stream, which drops the engine's work."""
@@ -156,11 +158,16 @@ async def opening(
 
 
 async def texts_from_wire(messages: AsyncIterator[tts_pb2.TextMessage]) -> AsyncGenerator[str]:
-    """The pieces of text that follow.  Raises `BadRequest` for another request."""
+    """The pieces of text that follow.  Raises `BadRequest` for what is none, and without an end."""
     async for message in messages:
+        if message.WhichOneof("message") == "end":
+            return
         if message.WhichOneof("message") != "text":
-            raise BadRequest("after the first message, each must be a `text`")
+            raise BadRequest("after the first message, each must be a `text` or the `end`")
         yield message.text
+    # The messages of a cancelled call end a moment before its handler is cancelled.
+    await asyncio.sleep(_CANCEL_COMES_WITHIN_S)
+    raise BadRequest("the text was not ended: the last message must be the `end`")
 
 
 @contextlib.asynccontextmanager

@@ -24,12 +24,14 @@ class SynthesizeRequest(_message.Message):
     def __init__(self, text: _Optional[str] = ..., voice: _Optional[str] = ..., language: _Optional[str] = ..., speed: _Optional[float] = ..., emotion: _Optional[str] = ..., marks: _Optional[_Iterable[_Union[Mark.Kind, str]]] = ...) -> None: ...
 
 class TextMessage(_message.Message):
-    __slots__ = ("request", "text")
+    __slots__ = ("request", "text", "end")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
     request: SynthesizeRequest
     text: str
-    def __init__(self, request: _Optional[_Union[SynthesizeRequest, _Mapping]] = ..., text: _Optional[str] = ...) -> None: ...
+    end: bool
+    def __init__(self, request: _Optional[_Union[SynthesizeRequest, _Mapping]] = ..., text: _Optional[str] = ..., end: _Optional[bool] = ...) -> None: ...
 
 class SpeechChunk(_message.Message):
     __slots__ = ("pcm", "sample_rate_hz", "first_sample", "marks", "is_final", "voice")

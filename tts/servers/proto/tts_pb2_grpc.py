@@ -75,11 +75,11 @@ class TextToSpeechServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SynthesizeText(self, request_iterator, context):
-        """StreamSynthesize for a text that is still being written.  The first message is `request`, every
-        later one a `text`; closing the sending side ends the text.  Audio goes out while text comes in:
-        a clause is spoken once something speakable follows it or the text has ended.  The bound on the
-        text's length holds for all of it; the call ends with "text_stalled" when no text comes for the
-        service's `limits.text_idle_s`.  There is no message for cancelling: cancel the call.
+        """StreamSynthesize for a text that is still being written.  The first message is `request`, later
+        ones are `text`, the last is `end`.  Audio goes out while text comes in: a clause is spoken once
+        something speakable follows it or the text has ended.  The bound on a text's length holds for
+        all of it; the call ends with "text_stalled" when no text comes for the service's
+        `limits.text_idle_s`.  There is no message for cancelling: cancel the call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
