@@ -82,6 +82,23 @@ class SamplingRows:
         columns = torch.tensor(floats, dtype=torch.float32, device=device).unsqueeze(2)
         return cls(torch.tensor(ks, device=device).unsqueeze(1), *columns)
 
+    @classmethod
+    def empty(cls, rows: int, device: torch.device) -> "SamplingRows":
+        """Rows to be filled by `put`; they take the likeliest token until then."""
+        return cls.of([Sampling(top_k=1)] * rows, 1, device)
+
+    def put(self, row: int, settings: "SamplingRows") -> None:
+        """Give a row the settings of the only row of others, in place."""
+        for own, new in zip(self._columns(), settings._columns(), strict=True):
+            own[row] = new[0]
+
+    def take(self, rows: Tensor) -> "SamplingRows":
+        """The settings of some rows."""
+        return SamplingRows(*(column[rows] for column in self._columns()))
+
+    def _columns(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.top_k, self.top_p, self.temperature, self.repetition_penalty
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
@@ -99,11 +116,18 @@ class Drawn:
 
         A run ends when the end token is drawn, and also when it is the likeliest.
         """
+        return read_table(self.table(eos))
+
+    def table(self, eos: int) -> Tensor:
+        """What `read` gives, on the device: [B, 3] int64."""
         ends = (self.tokens == eos) | (self.likeliest == eos)
-        table: list[list[int]] = torch.stack(
-            [self.tokens, ends, self.finite], dim=1
-        ).tolist()  # sync
-        return [(token, bool(ended), bool(finite)) for token, ended, finite in table]
+        return torch.stack([self.tokens, ends, self.finite], dim=1)
+
+
+def read_table(table: Tensor) -> list[tuple[int, bool, bool]]:
+    """The rows of a `Drawn.table`, or of several on end."""
+    found: list[list[int]] = table.tolist()  # sync
+    return [(token, bool(ended), bool(finite)) for token, ended, finite in found]
 
 
 class ExponentialNoise:
@@ -118,11 +142,17 @@ class ExponentialNoise:
 
     def __call__(self, step: int) -> Tensor:
         """[V] float32 of a step."""
-        # The second word of the counter: steps lie 2^64 blocks apart.
-        bits = np.random.Philox(key=self._seed, counter=[0, step, 0, 0])
-        noise = np.random.Generator(bits).standard_exponential(self._vocabulary, dtype=np.float32)
+        return self.block(step, 1)[0]
+
+    def block(self, first: int, steps: int) -> Tensor:
+        """[steps, V] float32 of the steps from `first` on."""
+        noise = np.empty((steps, self._vocabulary), np.float32)
+        for row, step in enumerate(range(first, first + steps)):
+            # The second word of the counter: steps lie 2^64 blocks apart.
+            bits = np.random.Philox(key=self._seed, counter=[0, step, 0, 0])
+            np.random.Generator(bits).standard_exponential(dtype=np.float32, out=noise[row])
         # Zero comes once in some million draws, and 0 / 0 would win every comparison.
-        noise = np.maximum(noise, np.finfo(np.float32).tiny)
+        np.maximum(noise, np.finfo(np.float32).tiny, out=noise)
         return torch.from_numpy(noise).to(self._device)
 
 

@@ -17,13 +17,14 @@ D head dim, V vocabulary, L layers, W slots in the window.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tts.models import weights
+from tts.modules.int8 import Int8Linear
 from tts.modules.kv_cache import KvCache
 from tts.modules.positions import sine_table
 from tts.spec import T2sSpec
@@ -53,6 +54,9 @@ _LAYER_NAMES = {
 """The same within `layers.N.` and `h.layers.N.`."""
 
 _NOTHING = r"(?!)"
+
+Attend = Callable[[int, Tensor], Tensor]
+"""See `T2s.read`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,26 +121,25 @@ class T2sState:
 class Layer(nn.Module):
     """A post-norm transformer layer: x [B, N, C] -> [B, N, C]."""
 
-    def __init__(self, hidden: int, heads: int, ffn: int) -> None:
+    def __init__(self, hidden: int, ffn: int) -> None:
         super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(hidden, 3 * hidden)
-        self.out = nn.Linear(hidden, hidden)
+        self.qkv: nn.Module = nn.Linear(hidden, 3 * hidden)
+        self.out: nn.Module = nn.Linear(hidden, hidden)
         self.norm1 = nn.LayerNorm(hidden)
-        self.up = nn.Linear(hidden, ffn)
-        self.down = nn.Linear(ffn, hidden)
+        self.up: nn.Module = nn.Linear(hidden, ffn)
+        self.down: nn.Module = nn.Linear(ffn, hidden)
         self.norm2 = nn.LayerNorm(hidden)
 
-    def forward(self, x: Tensor, mask: Tensor, remember: Callable[[Tensor], Tensor]) -> Tensor:
-        """`remember` stores keys and values [B, 2, H, N, D] and gives those to attend to."""
-        rows, length, hidden = x.shape
-        qkv = self.qkv(x).view(rows, length, 3, self.heads, hidden // self.heads)
-        queries = qkv[:, :, 0].transpose(1, 2)  # [B, H, N, D]
-        pairs = remember(qkv[:, :, 1:].permute(0, 2, 3, 1, 4))
-        mixed = F.scaled_dot_product_attention(queries, pairs[:, 0], pairs[:, 1], attn_mask=mask)
-        x = self.norm1(x + self.out(mixed.transpose(1, 2).reshape(rows, length, hidden)))
+    def after(self, x: Tensor, mixed: Tensor) -> Tensor:
+        """The rest of the layer, for places whose attention gave `mixed` [B, N, C]."""
+        x = self.norm1(x + self.out(mixed))
         x = self.norm2(x + self.down(F.relu(self.up(x))))
         return x
+
+    def quantise(self) -> None:
+        """Turn the linear layers into int8 ones."""
+        for name in ("qkv", "out", "up", "down"):
+            setattr(self, name, Int8Linear(getattr(self, name), positive=name == "down"))
 
 
 class T2s(nn.Module):
@@ -152,9 +155,7 @@ class T2s(nn.Module):
         self.codes = nn.Embedding(spec.vocabulary, spec.hidden)
         self.phone_gain = nn.Parameter(torch.ones(1))
         self.code_gain = nn.Parameter(torch.ones(1))
-        self.layers = nn.ModuleList(
-            Layer(spec.hidden, spec.heads, spec.ffn) for _ in range(spec.layers)
-        )
+        self.layers = nn.ModuleList(Layer(spec.hidden, spec.ffn) for _ in range(spec.layers))
         self.head = nn.Linear(spec.hidden, spec.vocabulary, bias=False)
         self.register_buffer("table", sine_table(MAX_POSITIONS, spec.hidden), persistent=False)
 
@@ -166,12 +167,16 @@ class T2s(nn.Module):
         *,
         dtype: torch.dtype,
         device: torch.device,
+        int8: bool = False,
     ) -> "T2s":
         """The model with a checkpoint's tensors, under their names without "model.".
 
-        `dtype` is float32, bfloat16 or float16; logits are float32 always.  Raises
-        `CheckpointError` that names a tensor that is missing, unknown or of a wrong shape.
+        `dtype` is float32, bfloat16 or float16; logits are float32 always.  `int8` keeps the
+        weights of the layers, nine tenths of all, as int8: float32 on a CPU only, or ValueError.
+        Raises `CheckpointError` that names a tensor that is missing, unknown or of a wrong shape.
         """
+        if int8 and (dtype != torch.float32 or device.type != "cpu"):
+            raise ValueError(f"int8 with {dtype} on {device}: only float32 on a CPU is allowed")
         with weights.hollow():
             model = cls(spec)
         renamed = dict(_NAMES)
@@ -179,6 +184,9 @@ class T2s(nn.Module):
             renamed |= {f"layers.{n}.{a}": f"h.layers.{n}.{b}" for a, b in _LAYER_NAMES.items()}
         weights.load(model, tensors, dtype=dtype, device=device, renamed=renamed, unused=_NOTHING)
         model.table = model.table.to(device=device, dtype=dtype)
+        if int8:
+            for layer in cast(Sequence[Layer], model.layers):
+                layer.quantise()
         return model
 
     @property
@@ -218,36 +226,106 @@ class T2s(nn.Module):
         lengths = inputs.phone_lengths + inputs.code_lengths
         order = _packing(inputs)  # [B, N]
         x = torch.cat([x, y], dim=1).gather(1, order.unsqueeze(2).expand(-1, -1, self.spec.hidden))
-        mask = _prefill_mask(inputs)
-        for number, layer in enumerate(self.layers):
-            x = layer(x, mask, partial(state.cache.put_prefix, number))
+        mask = _prefill_mask(inputs, x.dtype)
+        *others, last = cast(Sequence[Layer], self.layers)
+        for number, layer in enumerate(others):
+            queries, pairs = self._parts(layer.qkv(x))
+            state.cache.put_prefix(number, pairs)
+            x = layer.after(x, _attend(queries, pairs, mask))
+        # Nothing comes after the last layer but the logits of each row's last place.
+        queries, pairs = self._parts(last.qkv(x))
+        state.cache.put_prefix(len(others), pairs)
+        rows = torch.arange(len(lengths), device=self.device)
+        ends = lengths - 1
+        mixed = _attend(queries[rows, :, ends, None], pairs, mask[rows, :, ends, None])
+        x = last.after(x[rows, ends], mixed[:, 0])
         state.cache.begin(lengths, phones + codes)
         state.codes.copy_(inputs.code_lengths)
-        rows = torch.arange(len(lengths), device=self.device)
-        logits: Tensor = self.head(x[rows, lengths - 1])
+        logits: Tensor = self.head(x)
         return logits.float()
 
     @torch.inference_mode()
-    def step(self, tokens: Tensor, state: T2sState, window: int | None = None) -> Tensor:
+    def step(
+        self,
+        tokens: Tensor,
+        state: T2sState,
+        window: int | None = None,
+        *,
+        active: Tensor | None = None,
+    ) -> Tensor:
         """Read one token a row: tokens [B] int64 -> logits [B, V] float32 of the next ones.
 
         Only the first `window` slots are looked at (all by default): a number above every row's
         length.  That, and that each row has a free slot, is the caller's to know; looking it up
-        would make the host wait for the device.
+        would make the host wait for the device.  Where `active` [B] bool is false a row stays as
+        it is, but for an unused slot, and its logits mean nothing.
         """
         cache = state.cache
         window = cache.capacity if window is None else window
         cache.open(window)
         rows = torch.arange(len(tokens), device=self.device)
-        x = self.codes(tokens) + self.code_gain * self.table[state.codes]
-        x = x.unsqueeze(1)  # [B, 1, C]
         mask = cache.mask(window)
-        for number, layer in enumerate(self.layers):
-            x = layer(x, mask, partial(cache.append, number, rows=rows, window=window))
-        cache.advance()
-        state.codes += 1
-        logits: Tensor = self.head(x[:, 0])
+
+        def attend(layer: int, qkv: Tensor) -> Tensor:
+            queries, fresh = self._parts(qkv.unsqueeze(1))
+            pairs = cache.append(layer, fresh, rows=rows, window=window)
+            return _attend(queries, pairs, mask)[:, 0]
+
+        logits = self.read(tokens, state.codes, attend)
+        moved = 1 if active is None else active.long()
+        cache.advance(moved)
+        state.codes += moved
+        return logits
+
+    def read(self, tokens: Tensor, places: Tensor, attend: Attend) -> Tensor:
+        """One token a row through all layers: tokens [B] at `places` [B] -> logits [B, V] float32.
+
+        The memory of the rows is `attend`'s: given a layer's number and its queries, keys and
+        values [B, 3C], it stores the keys and values and returns the attention's outcome [B, C].
+        """
+        x = self.codes(tokens) + self.code_gain * self.table[places]  # [B, C]
+        for number, layer in enumerate(cast(Sequence[Layer], self.layers)):
+            x = layer.after(x, attend(number, layer.qkv(x)))
+        logits: Tensor = self.head(x)
         return logits.float()
+
+    @torch.inference_mode()
+    def step_rows(
+        self, tokens: Tensor, state: T2sState, rows: Sequence[int], lengths: Sequence[int]
+    ) -> Tensor:
+        """`step` for some rows of a state, each of which attends by itself: a CPU's way.
+
+        tokens [B] int64 are read by `rows`, whose `lengths` are known here; nothing else of the
+        state changes.  A row looks at its own positions and no further: no window, no mask, and
+        its attention is to the last bit what it is without the others.
+        """
+        index = torch.tensor(rows, device=self.device)
+        views = [state.cache.open_row(*one) for one in zip(rows, lengths, strict=True)]
+        shape = (len(rows), 3, self.spec.heads, -1)
+        scale = (self.spec.hidden // self.spec.heads) ** -0.5
+        nothing = self.table[0, :1]
+
+        def attend(layer: int, qkv: Tensor) -> Tensor:
+            parts = qkv.view(shape)
+            queries = parts[:, 0].unsqueeze(2).unbind()  # [H, 1, D] a row
+            mixed = []
+            for query, pair, views_of in zip(queries, parts[:, 1:].unbind(), views, strict=True):
+                fresh, keys, values = views_of[layer]
+                fresh.copy_(pair)
+                scores = torch.baddbmm(nothing, query, keys, beta=0, alpha=scale)
+                mixed.append(torch.bmm(scores.softmax(-1), values))
+            return torch.cat(mixed).view(len(rows), -1)
+
+        logits = self.read(tokens, state.codes[index], attend)
+        state.cache.lengths[index] += 1
+        state.codes[index] += 1
+        return logits
+
+    def _parts(self, qkv: Tensor) -> tuple[Tensor, Tensor]:
+        """Queries [B, H, N, D], and keys and values [B, 2, H, N, D], of [B, N, 3C]."""
+        rows, length, _ = qkv.shape
+        parts = qkv.view(rows, length, 3, self.spec.heads, -1).permute(0, 2, 3, 1, 4)
+        return parts[:, 0], parts[:, 1:]
 
     def _check(self, inputs: T2sInput, state: T2sState) -> None:
         rows, phones = inputs.phones.shape
@@ -282,10 +360,21 @@ def _packing(inputs: T2sInput) -> Tensor:
     return moved.clamp_max(len(places) - 1)
 
 
-def _prefill_mask(inputs: T2sInput) -> Tensor:
-    """Which places each place sees, in packed rows: [B, 1, N, N] bool."""
+def _prefill_mask(inputs: T2sInput, dtype: torch.dtype) -> Tensor:
+    """What to add to the scores of each place for each place it may see: [B, 1, N, N], 0 or -inf.
+
+    Every place sees at least the first phone.
+    """
     length = inputs.phones.shape[1] + inputs.codes.shape[1]
     places = torch.arange(length, device=inputs.phones.device)
     phones = inputs.phone_lengths[:, None, None]  # [B, 1, 1]
     query, key = places[:, None], places[None, :]
-    return ((key < phones) | ((query >= phones) & (key <= query))).unsqueeze(1)
+    seen = (key < phones) | ((query >= phones) & (key <= query))
+    mask = torch.zeros(seen.shape, device=seen.device, dtype=dtype)
+    return mask.masked_fill_(~seen, -torch.inf).unsqueeze(1)
+
+
+def _attend(queries: Tensor, pairs: Tensor, mask: Tensor) -> Tensor:
+    """Queries [B, H, N, D] over keys and values [B, 2, H, W, D] -> [B, N, C]."""
+    mixed = F.scaled_dot_product_attention(queries, pairs[:, 0], pairs[:, 1], attn_mask=mask)
+    return mixed.transpose(1, 2).flatten(2)

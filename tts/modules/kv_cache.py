@@ -97,6 +97,18 @@ class KvCache:
         store[rows, :, :, self.lengths] = pairs[:, :, :, 0]
         return store[:, :, :, :window]
 
+    def open_row(self, row: int, length: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Views for storing position `length` of one row, and then reading all up to it.
+
+        For each layer: where its keys and values go, [2, H, D], and the keys [H, D, P] and values
+        [H, P, D] of P = length + 1 positions.  Unused slots are not among them.
+        """
+        if self.poisoned:
+            self.rows(row, row + 1).poison()
+        used = self.slots[:, row, :, :, : length + 1]
+        fresh = used[:, :, :, length].unbind()
+        return list(zip(fresh, used[:, 0].mT.unbind(), used[:, 1].unbind(), strict=True))
+
     def mask(self, window: int) -> Tensor:
         """What to add to attention scores while a position is appended: [B, 1, 1, W], 0 or -inf."""
         slots = torch.arange(window, device=self.lengths.device)
@@ -104,9 +116,9 @@ class KvCache:
         mask = torch.zeros(seen.shape, device=self.slots.device, dtype=self.slots.dtype)
         return mask.masked_fill_(~seen, -torch.inf)[:, None, None, :]
 
-    def advance(self) -> None:
-        """Count the position that every layer has stored."""
-        self.lengths += 1
+    def advance(self, by: int | Tensor = 1) -> None:
+        """Count the position that every layer has stored: for all rows, or where `by` [B] is 1."""
+        self.lengths += by
 
     def poison(self) -> None:
         """Fill every unused slot with NaN; what is read of them must be opened again."""
