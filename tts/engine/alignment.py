@@ -45,12 +45,13 @@ class Aligner:
         """
         self._lag_frames = lag_frames
         self._frames_per_phone = frames_per_phone
-        # Rows of frames that are not settled, as logarithms.
+        # Rows of frames that are not settled, a column for each phone of the clause.
         self._pending: NDArray[np.float32] = np.zeros((0, 0), np.float32)
         self._settled_frames = 0
-        # The phone being heard since `_phone_start`, and where its clause began.
+        # The phone being heard and its first frame; before a clause's first, the last one's.
         self._phone = -1
         self._phone_start = 0
+        # The first phone and frame of the clause.
         self._clause_phone = 0
         self._clause_start = 0
 
@@ -65,17 +66,19 @@ class Aligner:
         frames fed later can only be of phones that come after.
 
         Raises ValueError when `phones` is more than there are columns, fewer than before, or leaves
-        the frames without a phone they can be of.
+        the frames no phone to be of.
         """
-        fewest = max(self._pending.shape[1], self._clause_phone + (len(attention) > 0))
+        known = self._pending.shape[1]
+        fewest = self._clause_phone + max(known, len(attention) > 0)
         if not fewest <= phones <= attention.shape[1]:
             raise ValueError(
                 f"phones = {phones}: allowed are {fewest}, those known before, to "
                 f"{attention.shape[1]}, the columns of the attention"
             )
-        rows = np.full((len(self._pending) + len(attention), phones), np.log(_FLOOR), np.float32)
-        rows[: len(self._pending), : self._pending.shape[1]] = self._pending
-        rows[len(self._pending) :] = np.log(np.fmax(attention[:, :phones], _FLOOR))
+        size = len(self._pending) + len(attention), phones - self._clause_phone
+        rows = np.full(size, np.log(_FLOOR), np.float32)
+        rows[: len(self._pending), :known] = self._pending
+        rows[len(self._pending) :] = _log_shares(attention[:, self._clause_phone : phones])
         path = self._path(rows, is_last)
         settled = len(rows) if is_last else max(len(rows) - self._lag_frames, 0)
         spans = self._settle(path[:settled])
@@ -83,16 +86,18 @@ class Aligner:
         return spans + self._end_clause(phones) if is_last else spans
 
     def _path(self, rows: NDArray[np.float32], is_last: bool) -> NDArray[np.int64]:
-        """The phone of each frame."""
-        first = max(self._phone, self._clause_phone - 1)  # a column for "none yet", if none is
+        """The phone of each frame; rows [F, T] have a column for each phone of the clause."""
+        now = self._phone - self._clause_phone  # -1 before the first
+        places = np.arange(now, rows.shape[1])
         frames = self._settled_frames - self._clause_start + np.arange(len(rows))
-        places = np.arange(first, rows.shape[1]) - self._clause_phone
-        due = frames[:, None] / self._frames_per_phone
-        scores = -_PACE_NATS * np.abs(places - due)
-        scores[:, max(-first, 0) :] += rows[:, max(first, 0) :]
-        if first < self._clause_phone:
+        scores = -_PACE_NATS * np.abs(places - frames[:, None] / self._frames_per_phone)
+        if now < 0:
             scores[:, 0] = -np.inf
-        return first + best_path(scores, skip_nats=_SKIP_NATS, ends_with_last=is_last)
+            scores[:, 1:] += rows
+        else:
+            scores += rows[:, now:]
+        path = best_path(scores, skip_nats=_SKIP_NATS, ends_with_last=is_last)
+        return self._phone + path
 
     def _settle(self, path: NDArray[np.int64]) -> list[PhoneSpan]:
         spans: list[PhoneSpan] = []
@@ -104,18 +109,26 @@ class Aligner:
     def _move_to(self, phone: int, frame: int) -> list[PhoneSpan]:
         """What is settled when a phone begins: the one before, and those passed over."""
         spans = []
-        if self._phone >= self._clause_phone:
+        if self._phone >= self._clause_phone:  # else it has been told with its clause's end
             spans.append(PhoneSpan(self._phone, self._phone_start, frame))
-        passed = range(max(self._phone + 1, self._clause_phone), phone)
-        spans += [PhoneSpan(one, frame, frame) for one in passed]
+        spans += [PhoneSpan(one, frame, frame) for one in range(self._phone + 1, phone)]
         self._phone, self._phone_start = phone, frame
         return spans
 
     def _end_clause(self, phones: int) -> list[PhoneSpan]:
         spans = self._move_to(phones, self._settled_frames)
         self._phone = phones - 1
+        self._pending = np.zeros((0, 0), np.float32)
         self._clause_phone, self._clause_start = phones, self._settled_frames
         return spans
+
+
+def _log_shares(attention: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Attention [F, T] among these phones alone, as logarithms; 0 and what is no number count as
+    the least there is."""
+    sums = np.fmax(attention.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    logs: NDArray[np.float32] = np.log(np.fmax(attention / sums, _FLOOR))
+    return logs
 
 
 def best_path(
@@ -127,26 +140,22 @@ def best_path(
     `skip_nats` each.  Among equals it stays.
     """
     frames, columns = scores.shape
-    if frames == 0:
-        return np.zeros(0, np.int64)
-    index = np.arange(columns)
-    toll = skip_nats * index
-    came_from = np.empty((frames, columns), np.int64)
-    total = np.full(columns, -np.inf)
-    total[0] = 0.0
-    entered = np.full(columns, -np.inf)
+    # The best sum that ends in each column, as if all columns up to it had been passed over and
+    # their price given back; row f is before frame f.
+    sums = np.full((frames + 1, columns), -np.inf)
+    sums[0, :1] = 0.0
+    best = np.empty((frames, columns))  # up to and with each column
     for frame in range(frames):
-        # The best column before each one, were all on the way passed over.
-        paid = total + toll
-        best = np.maximum.accumulate(paid)
-        source = np.maximum.accumulate(np.where(paid == best, index, 0))
-        entered[1:] = best[:-1] - toll[:-1]
-        stays = total >= entered
-        came_from[frame] = np.where(stays, index, np.roll(source, 1))
-        total = np.where(stays, total, entered) + scores[frame]
+        before, after = sums[frame], sums[frame + 1]
+        np.maximum.accumulate(before, out=best[frame])
+        np.add(best[frame, :-1], skip_nats, out=after[1:])
+        np.maximum(before, after, out=after)
+        after += scores[frame]
     path = np.empty(frames, np.int64)
+    total = sums[frames] - skip_nats * np.arange(columns)
     column = columns - 1 if ends_with_last else int(np.argmax(total))
     for frame in range(frames - 1, -1, -1):
         path[frame] = column
-        column = int(came_from[frame, column])
+        if column and sums[frame, column] < best[frame, column - 1] + skip_nats:
+            column = int(np.searchsorted(best[frame], best[frame, column - 1]))
     return path
