@@ -195,7 +195,9 @@ class EngineWorker:
         """Wait for the speeches whose turn it is; None when stopping."""
         while True:
             with self._wake:
-                dropped, self._cancelled = self._cancelled, []
+                # One that was cancelled during its last step has ended by itself.
+                dropped = [one for one in self._cancelled if one.job in self._speeches]
+                self._cancelled = []
                 for speech in dropped:
                     self._forget(speech)
                 now_s = self._clock()

@@ -150,6 +150,20 @@ def test_a_request_cancelled_while_it_waits_is_dropped_at_once() -> None:
     with_worker(engine, scenario)
 
 
+def test_a_request_cancelled_during_its_last_step_leaves_the_others_alone() -> None:
+    gate = threading.Semaphore(0)
+    engine = FakeEngine(piece_samples=(10,), gate=gate)
+
+    async def scenario(worker: EngineWorker) -> None:
+        last = worker.speak(request("last"))
+        await until(lambda: engine.entered == [("last", 0)])
+        await last.aclose()
+        gate.release(2)
+        assert [len(piece.samples) async for piece in worker.speak(request("next"))] == [10]
+
+    with_worker(engine, scenario)
+
+
 def test_stopping_ends_a_request_that_waits() -> None:
     never: Future[None] = Future()
     engine = FakeEngine(before={"cold": [never]})
