@@ -245,7 +245,7 @@ def whole(
 
     Raises like `Utterance.say`.
     """
-    utterance = Utterance(models, reference, manner, _NoHurry(), schedule=_IN_ONE_GO)
+    utterance = Utterance(models, reference, manner, NoHurry(), schedule=_IN_ONE_GO)
     sounds = [np.zeros(0, np.float32)]
     for step in chain(utterance.say(phones, features, manner.seed), utterance.finish()):
         if isinstance(step, Work):
@@ -255,13 +255,15 @@ def whole(
     return np.concatenate(sounds)
 
 
-class _NoHurry:
-    """A pace at which nothing is ever played."""
+class NoHurry:
+    """A pace at which nothing is ever played; see `tts.engine.types.Pace`."""
 
     def ahead_s(self) -> float | None:
+        """Nothing has been played."""
         return None
 
     def cost_s(self, kind: Kind, size: int) -> float:
+        """Nobody asks what it costs."""
         return 0.0
 
 

@@ -7,11 +7,14 @@ that is not in memory wait there without holding up the others.
 from collections.abc import Iterator
 
 import torch
+from loguru import logger
 
 from tts.config import GptSovitsConfig
-from tts.engine.types import Pace, Step
+from tts.engine.types import Pace, Step, Work
+from tts.engine.utterance import NoHurry
+from tts.errors import TtsError
 from tts.gpt_sovits.catalogue import ENGINE, preloaded, read_catalogue
-from tts.gpt_sovits.loading import Placement, VoiceLoader, asked, wanted
+from tts.gpt_sovits.loading import FIRST_TEXT, Placement, VoiceLoader, asked, wanted
 from tts.gpt_sovits.speaker import speak
 from tts.gpt_sovits.voice import LoadedVoice
 from tts.text.feed import TextFeed
@@ -25,9 +28,10 @@ class GptSovitsEngine:
     name = ENGINE
 
     def __init__(self, config: GptSovitsConfig, *, streams: int) -> None:
-        """`streams`: requests spoken at once, at most.
+        """Voices to preload are in memory and have spoken once when this returns.
 
-        Raises `EngineFailed` for a device that is not there.
+        `streams`: requests spoken at once, at most.  Raises `EngineFailed` for a device that is
+        not there.
         """
         torch.set_num_threads(config.threads)
         placement = Placement.of(config)
@@ -39,7 +43,10 @@ class GptSovitsEngine:
         )
         self._failed: set[str] = set()
         first = [one.voice for one in preloaded(config, self._entries)]
-        self._cache.preload([wanted(voice.id, voice.languages[0]) for voice in first])
+        wants = [wanted(voice.id, voice.languages[0]) for voice in first]
+        self._cache.preload(wants)
+        for want in wants:
+            self._speak_once(want)
 
     def gain_db(self, voice_id: str) -> float:
         """As measured when the voice was compiled."""
@@ -65,6 +72,20 @@ class GptSovitsEngine:
                 self._failed.add(want)
                 raise
             self._failed.discard(want)
+
+    def _speak_once(self, want: str) -> None:
+        """Let a voice in memory say something to nobody: what is done first is slow."""
+        if want not in self._cache.voices:
+            return
+        voice_id, language = asked(want)
+        text = FIRST_TEXT[language]
+        request = SynthesisRequest(text, voice_id, language)
+        try:
+            for step in self.speak(request, TextFeed.of(text), NoHurry()):
+                if isinstance(step, Work):
+                    step.run([step])
+        except TtsError as error:
+            logger.bind(voice=voice_id, reason=str(error)).warning("voice cannot speak")
 
     def close(self) -> None:
         """Waits for a load under way."""

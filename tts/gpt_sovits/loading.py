@@ -39,8 +39,8 @@ from tts.voices.text_files import frontend_files
 if TYPE_CHECKING:
     from tts.models.bert import Bert
 
-# A first text for each frontend, which makes it load all that it will need.
-_FIRST_TEXT = {
+# Makes a frontend load all that it will need.
+FIRST_TEXT = {
     "en": "Parleyvoice is ready.",
     "zh": "好的，Parleyvoice。",
     "ja": "はい、Parleyvoice。",
@@ -193,7 +193,7 @@ class VoiceLoader:
     def _frontend(self, language: str, symbols: int) -> Frontend:
         with _explained(f"text in {language!r}"):
             frontend = Frontend(symbols, self._files)
-            frontend.speak(_FIRST_TEXT[language], language)
+            frontend.speak(FIRST_TEXT[language], language)
             return frontend
 
     def _references(self, compiled: CompiledVoice) -> References:

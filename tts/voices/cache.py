@@ -179,17 +179,22 @@ class VoiceCache(Generic[V]):
             self._ledger.touch(voice_id)
         return Lease(loading, partial(self._release, voice_id))
 
-    def preload(self, voice_ids: Sequence[str]) -> None:
-        """Load voices before anyone wants them, as far as the budget goes.
+    def preload(self, voice_ids: Sequence[str]) -> list[V]:
+        """Load voices before anyone wants them, as far as the budget goes, and wait for them.
 
-        What cannot be loaded leaves a line in the log.
+        What cannot be loaded leaves a line in the log.  Gives those that are there.
         """
-        leases = [self.lease(voice_id) for voice_id in voice_ids]
-        for voice_id, lease in zip(voice_ids, leases, strict=True):
-            lease.loading.add_done_callback(partial(_report, voice_id))
-        if leases:
-            # Voices are loaded in this order; until the last is there, none makes room for another.
-            leases[-1].loading.add_done_callback(partial(_release_all, leases))
+        # All are wanted at once: none makes room for another.
+        leases = {voice_id: self.lease(voice_id) for voice_id in voice_ids}
+        there: list[V] = []
+        for voice_id, lease in leases.items():
+            try:
+                there.append(lease.loading.result())
+            except Exception as error:
+                logger.bind(voice=voice_id, reason=str(error)).warning("voice not preloaded")
+        for lease in leases.values():
+            lease.release()
+        return there
 
     def close(self) -> None:
         """Load nothing more and let everything go; waits for the load under way.  Idempotent."""
@@ -238,16 +243,6 @@ class VoiceCache(Generic[V]):
         self._ledger.remove(voice_id)
         keys = self._ledger.keys
         self._parts = {key: part for key, part in self._parts.items() if key in keys}
-
-
-def _report(voice_id: str, loading: "Future[V]") -> None:
-    if error := loading.exception():
-        logger.bind(voice=voice_id, reason=str(error)).warning("voice not loaded beforehand")
-
-
-def _release_all(leases: Sequence[Lease[V]], _: "Future[V]") -> None:
-    for lease in leases:
-        lease.release()
 
 
 def _size_bytes(voices: Iterable[Sequence[Part]]) -> int:
