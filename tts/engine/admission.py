@@ -65,10 +65,10 @@ class Admission:
         known of what the engine's requests take.
         """
         scheduler = self._scheduler
-        if not scheduler.jobs or not scheduler.typical.known:
-            return Admitted(self.first_audio_s(now_s))
         predicted_s = self.first_audio_s(now_s)
-        load = self.load(1 + sum(job.played for job in scheduler.jobs))
+        if not scheduler.jobs or not scheduler.knows:
+            return Admitted(predicted_s)
+        load = sum(scheduler.second_s(1 + sum(job.played for job in scheduler.jobs)))
         late_ms = predicted_s * self.late() * 1000
         if late_ms > self._bound_ms or load > LOAD:
             return Refused(late_ms, self._bound_ms, load)
@@ -78,25 +78,26 @@ class Admission:
         """How long a request that arrives now would wait for its first audio, on average."""
         scheduler = self._scheduler
         able = [job for job in scheduler.jobs if not job.waits]
-        silent = [job for job in able if job.dry_s is None]
-        own = Job(now_s)
-        wait_s = max(scheduler.turn_ends_s - now_s, 0.0)
-        base_s = wait_s + sum(scheduler.to_audio_s(job) for job in [*silent, own])
-        heard = [job for job in able if job.dry_s is not None and job.played and not job.full]
+        base_s = max(scheduler.turn_ends_s - now_s, 0.0) + scheduler.first_audio_s()
+        base_s += sum(scheduler.to_audio_s(job) for job in able if job.dry_s is None)
+        heard = [
+            (job.dry_s - now_s, scheduler.to_audio_s(job))
+            for job in able
+            if job.dry_s is not None and job.played and not job.full
+        ]
         # What playing streams must be given meanwhile grows with the time that it takes.
+        share, _ = scheduler.second_s(1)
         predicted_s = base_s
         while True:
-            longer_s = base_s + sum(self._meanwhile_s(job, predicted_s, now_s) for job in heard)
+            dry_s = [(predicted_s - ahead_s, need_s) for ahead_s, need_s in heard]
+            longer_s = base_s + sum(
+                max(need_s, share * for_s) for for_s, need_s in dry_s if for_s + need_s > 0
+            )
             if longer_s <= predicted_s * 1.01:
                 return longer_s
             if longer_s * 1000 > 100 * self._bound_ms:
                 return math.inf
             predicted_s = longer_s
-
-    def load(self, requests: int) -> float:
-        """Share of the engine's time that so many requests need to be heard without a pause."""
-        costs, second = self._scheduler.costs, self._scheduler.typical.second
-        return requests * costs.apart_s(second) + second.tokens * self._scheduler.tokens_s(requests)
 
     def late(self) -> float:
         """The ratio of actual to predicted that 95 of 100 requests stay below."""
@@ -108,13 +109,3 @@ class Admission:
         """A request that was admitted gave its first audio."""
         if job.predicted_s:
             self._ratios.append((now_s - job.arrived_s - job.waited_s) / job.predicted_s)
-
-    def _meanwhile_s(self, job: Job, seconds: float, now_s: float) -> float:
-        """Engine time that a playing stream must have within so many seconds."""
-        assert job.dry_s is not None
-        scheduler = self._scheduler
-        need_s = scheduler.to_audio_s(job)
-        short_s = now_s + seconds - job.dry_s
-        if short_s + need_s <= 0:
-            return 0.0
-        return max(need_s, short_s * scheduler.costs.apart_s(scheduler.typical.second))

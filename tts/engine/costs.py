@@ -4,8 +4,9 @@ In: kinds, sizes and lengths of work that ran.  Out: how long such work will tak
 whole tally of work will.  Pure: no clock, no thread of its own, no torch.
 """
 
-from dataclasses import dataclass, field
-from typing import Self
+from bisect import bisect_left, insort
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tts.engine.types import Kind
 
@@ -49,17 +50,6 @@ class Tally:
         else:
             self.prefills += 1
             self.places += size
-
-    def minus(self, done: "Tally") -> "Tally":
-        """What is left of it when `done` is done; nothing is below 0."""
-        return Tally(
-            max(self.prefills - done.prefills, 0.0),
-            max(self.places - done.places, 0.0),
-            max(self.tokens - done.tokens, 0.0),
-            max(self.sounds - done.sounds, 0.0),
-            max(self.frames - done.frames, 0.0),
-            max(self.plain_s - done.plain_s, 0.0),
-        )
 
     def plus(self, other: "Tally", share: float = 1.0) -> "Tally":
         """It and a share of another."""
@@ -115,13 +105,45 @@ class _Line:
         return self.seconds + slope * (size - self.size)
 
 
-@dataclass(slots=True)
 class _Kind:
-    lines: dict[int, _Line] = field(default_factory=dict)
-    """By batch size."""
-    ran: int = 0
-    known: dict[tuple[float, int], float] = field(default_factory=dict)
-    """Predictions since the last observation."""
+    """What works of one kind took, by how many ran as one."""
+
+    def __init__(self) -> None:
+        self.ran = 0
+        self._lines: dict[int, _Line] = {}
+        self._batches: list[int] = []
+        """Those that were measured, in order."""
+
+    def add(self, size: float, batch: int, seconds: float) -> None:
+        self.ran += 1
+        line = self._lines.get(batch)
+        if line is None or self._stale(line):
+            if line is None:
+                insort(self._batches, batch)
+            line = self._lines[batch] = _Line()
+        line.last = self.ran
+        line.add(size, seconds)
+
+    def at(self, size: float, batch: int) -> float:
+        """A batch between two that were measured is on the line between them."""
+        i = bisect_left(self._batches, batch)
+        above = self._first(self._batches[i:])
+        if above == batch:
+            return self._lines[batch].at(size)
+        below = self._first(self._batches[i - 1 :: -1] if i else [])
+        if below is None:
+            return self._lines[above].at(size) if above else 0.0
+        low_s = self._lines[below].at(size)
+        if above is None:
+            return low_s * (1 + GROWTH * (batch - below) / below)
+        high_s = self._lines[above].at(size)
+        return low_s + (high_s - low_s) * (batch - below) / (above - below)
+
+    def _first(self, batches: Sequence[int]) -> int | None:
+        return next((one for one in batches if not self._stale(self._lines[one])), None)
+
+    def _stale(self, line: _Line) -> bool:
+        return self.ran - line.last > STALE
 
 
 class Costs:
@@ -130,63 +152,26 @@ class Costs:
     def __init__(self) -> None:
         self._kinds = {kind: _Kind() for kind in Kind}
 
-    @classmethod
-    def of(cls, *measured: tuple[Kind, float, int, float]) -> Self:
-        """Costs learnt from (kind, size, batch, seconds)."""
-        costs = cls()
-        for one in measured:
-            costs.observe(*one)
-        return costs
-
     def observe(self, kind: Kind, size: float, batch: int, seconds: float) -> None:
         """`batch` works of a mean size took `seconds` together."""
-        of_kind = self._kinds[kind]
-        of_kind.ran += 1
-        line = of_kind.lines.setdefault(batch, _Line())
-        if of_kind.ran - line.last > STALE:
-            line = of_kind.lines[batch] = _Line()
-        line.last = of_kind.ran
-        line.add(size, seconds)
-        of_kind.known.clear()
+        self._kinds[kind].add(size, batch, seconds)
 
     def predict(self, kind: Kind, size: float, batch: int = 1) -> float:
         """Seconds that `batch` works of this mean size will take together."""
-        of_kind = self._kinds[kind]
-        known = of_kind.known.get((size, batch))
-        if known is None:
-            known = of_kind.known[size, batch] = _predict(of_kind, size, batch)
-        return known
+        return self._kinds[kind].at(size, batch)
 
-    def apart_s(self, work: Tally) -> float:
-        """Seconds of a tally's work that is done alone: all but its tokens."""
-        seconds = work.plain_s
-        if work.prefills > 0:
-            # A share of a prefill is that share of a whole one.
-            size = work.places / work.prefills
-            seconds += work.prefills * self.predict(Kind.PREFILL, round(size, 1))
-        if work.sounds > 0:
-            size = work.frames / work.sounds
-            seconds += work.sounds * self.predict(Kind.SOUND, round(size, 1))
-        return seconds
+    def prefills_s(self, work: Tally) -> float:
+        """Seconds of a tally's prefills, one after the other."""
+        if work.prefills == 0:
+            return 0.0
+        return work.prefills * self.predict(Kind.PREFILL, work.places / work.prefills)
+
+    def sounds_s(self, work: Tally) -> float:
+        """Seconds of a tally's sounds, one after the other."""
+        if work.sounds == 0:
+            return 0.0
+        return work.sounds * self.predict(Kind.SOUND, work.frames / work.sounds)
 
     def token_s(self, batch: int) -> float:
         """Seconds of one token of each of `batch` requests."""
         return self.predict(Kind.TOKEN, 1, batch)
-
-
-def _predict(of_kind: _Kind, size: float, batch: int) -> float:
-    fresh = [one for one, line in of_kind.lines.items() if of_kind.ran - line.last <= STALE]
-    below = max((one for one in fresh if one <= batch), default=None)
-    above = min((one for one in fresh if one >= batch), default=None)
-    if below is None and above is None:
-        return 0.0
-    if below is None:
-        assert above is not None
-        return of_kind.lines[above].at(size)
-    low_s = of_kind.lines[below].at(size)
-    if above is None:
-        return low_s * (1 + GROWTH * (batch - below) / below)
-    if above == below:
-        return low_s
-    high_s = of_kind.lines[above].at(size)
-    return low_s + (high_s - low_s) * (batch - below) / (above - below)

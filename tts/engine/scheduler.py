@@ -15,7 +15,7 @@ A request with more than `rest_s` of slack rests.  Work that may run as one with
 joins it where a larger batch costs little more.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tts.engine.costs import Costs, Tally
@@ -32,6 +32,10 @@ JOIN, JOIN_RESTING = 0.5, 0.1
 request rests could as well be dropped by a cancel, and has to be all but free."""
 
 
+ROUNDING_S = 0.001
+"""A resting request is woken so much late rather than early by a rounding error, to rest again."""
+
+
 @dataclass(slots=True, eq=False)
 class Job:
     """One request as the scheduler sees it.  Times are seconds of its owner's clock."""
@@ -39,67 +43,53 @@ class Job:
     arrived_s: float
     played: bool = True
     """Whether its audio is heard while it is made; nothing runs dry where it is not."""
+    predicted_s: float | None = None
+    """How long after its arrival its first audio was predicted; None: nobody asked."""
+    waits: bool = False
+    """Whether it has nothing to do until a future is done."""
+    waited_s: float = 0.0
+    """How long it waited for futures."""
+    full: bool = False
+    """Whether it has more unread audio than it may have."""
     work: Work | None = None
     """What it waits for; None: for a step that its engine takes by itself."""
     works: bool = False
     """Whether its engine gives works.  One that does not never rests: nobody knows how long its
     next step will take."""
-    waits: bool = False
-    """Whether it has nothing to do until a future is done."""
-    full: bool = False
-    """Whether it has more unread audio than it may have."""
     dry_s: float | None = None
     """When its playback runs dry; None before its first audio."""
     audio_s: float = 0.0
     """Length of its audio so far."""
-    done: Tally = field(default_factory=Tally)
-    """What was done since it last gave audio."""
     total: Tally = field(default_factory=Tally)
-    """What was done for it in all."""
-    predicted_s: float | None = None
-    """When its first audio was predicted, counted from its arrival; None: nobody asked."""
-    waited_s: float = 0.0
-    """How long it waited for futures."""
-
-
-class Typical:
-    """How much work an engine's requests take, learnt from those it served."""
-
-    def __init__(self) -> None:
-        self.first = Tally()
-        """Up to the first audio."""
-        self.next = Tally()
-        """From one piece of audio to the next."""
-        self.second = Tally()
-        """For a second of audio, all in all."""
-        self._seen: set[str] = set()
-        self._total, self._total_s = Tally(), 0.0
+    """What was done for it."""
+    before: Tally = field(default_factory=Tally)
+    """What of that was done when it last gave audio."""
+    apart_s: float = 0.0
+    """What it takes to its next audio: seconds of work that is done alone, and tokens."""
+    tokens: float = 0.0
+    latest_s: float = 0.0
+    """When the work for its next audio must begin at the latest, if it has any audio."""
 
     @property
-    def known(self) -> bool:
-        """Whether any request that had work for the scheduler has given audio."""
-        return self.first.prefills + self.first.tokens + self.first.sounds > 0
+    def may_rest(self) -> bool:
+        """Whether it need not be served while it is far ahead of its playback."""
+        return self.played and self.works
 
-    def learn_first(self, work: Tally) -> None:
-        """A request came to its first audio with so much work."""
-        self.first = self._learnt("first", self.first, work)
 
-    def learn_next(self, work: Tally) -> None:
-        """A request came to its next audio with so much work."""
-        self.next = self._learnt("next", self.next, work)
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What a request's way to its next audio usually takes."""
 
-    def learn_whole(self, work: Tally, audio_s: float) -> None:
-        """A request took so much work and gave so much audio."""
-        self._total = self._total.times(1 - LEARNING).plus(work)
-        self._total_s = (1 - LEARNING) * self._total_s + audio_s
-        if self._total_s > 0:
-            self.second = self._total.times(1 / self._total_s)
+    work: Tally = field(default_factory=Tally)
+    prefills_s: float = 0.0
+    sounds_s: float = 0.0
+    seen: bool = False
 
-    def _learnt(self, name: str, before: Tally, work: Tally) -> Tally:
-        # The first counts in full.
-        share = LEARNING if name in self._seen else 1.0
-        self._seen.add(name)
-        return before.times(1 - share).plus(work, share)
+    def learnt(self, work: Tally, costs: Costs) -> "Usual":
+        """It after one more request has come that way; the first counts in full."""
+        share = LEARNING if self.seen else 1.0
+        work = self.work.times(1 - share).plus(work, share)
+        return Usual(work, costs.prefills_s(work), costs.sounds_s(work), True)
 
 
 class Scheduler:
@@ -108,67 +98,83 @@ class Scheduler:
     def __init__(self, *, rest_s: float, most_together: int) -> None:
         """`most_together`: works in one batch at most."""
         self.costs = Costs()
-        self.typical = Typical()
         self.jobs: list[Job] = []
         """In order of arrival."""
         self.turn_ends_s = 0.0
         """When the turn under way is predicted to end; in the past when there is none."""
         self._rest_s = rest_s
         self._most = most_together
+        self._first = Usual()
+        self._next = Usual()
+        # Work and audio of requests that have ended, the newer the more.
+        self._ended, self._ended_s = Tally(), 0.0
         # Whether a request that has audio is due a step, after one without audio gave way.
         self._due = False
 
     def add(self, job: Job) -> None:
-        """A request has arrived."""
+        """A request has arrived; it waits for a step of its engine."""
         self.jobs.append(job)
+        self._reckon(job)
 
     def remove(self, job: Job) -> None:
         """A request has ended or was dropped."""
         self.jobs.remove(job)
-        self.typical.learn_whole(job.total, job.audio_s)
+        self._ended = self._ended.times(1 - LEARNING).plus(job.total)
+        self._ended_s = (1 - LEARNING) * self._ended_s + job.audio_s
 
     def choose(self, now_s: float) -> list[Job]:
         """The requests whose turn it is, to run as one; none while all of them wait or rest."""
-        able = [job for job in self.jobs if not (job.waits or job.full)]
-        silent = [job for job in able if job.dry_s is None]
-        heard = sorted(
-            (self._slack_s(job, now_s), i) for i, job in enumerate(able) if job.dry_s is not None
-        )
-        rested = [able[i] for slack, i in heard if slack > self._rest_s and _may_rest(able[i])]
-        awake = [able[i] for slack, i in heard if slack <= self._rest_s or not _may_rest(able[i])]
+        silent: list[Job] = []
+        awake: list[Job] = []
+        resting: list[Job] = []
+        rest_s = now_s + self._rest_s
+        for job in self.jobs:
+            if job.waits or job.full:
+                continue
+            if job.dry_s is None:
+                silent.append(job)
+            elif job.latest_s > rest_s and job.may_rest:
+                resting.append(job)
+            else:
+                awake.append(job)
         if not silent and not awake:
             return []
-        first = [*silent, *awake]
-        if silent and awake and (self._due or not self._can_wait(awake, silent[0], now_s)):
-            first = [*awake, *silent]
-        chosen = self._batch(first, rested)
+        awake.sort(key=_latest_s)
+        if silent and not (awake and (self._due or self._pressing(awake, silent[0], now_s))):
+            chosen = self._batch([*silent, *awake], resting)
+        else:
+            chosen = self._batch([*awake, *silent], resting)
         self._due = False
         self.turn_ends_s = now_s + self._turn_s(chosen)
         return chosen
 
-    def wake_s(self, now_s: float) -> float | None:
+    def wake_s(self) -> float | None:
         """When the next resting request wakes; None when none rests."""
-        slacks = [
-            self._slack_s(job, now_s)
+        latest = [
+            job.latest_s
             for job in self.jobs
-            if job.dry_s is not None and _may_rest(job) and not (job.waits or job.full)
+            if job.dry_s is not None and job.may_rest and not (job.waits or job.full)
         ]
-        return now_s + max(min(slacks) - self._rest_s, 0.0) if slacks else None
+        return min(latest) - self._rest_s + ROUNDING_S if latest else None
 
     def ran(self, jobs: Sequence[Job], seconds: float) -> None:
-        """The works of these requests ran as one."""
+        """The works of these requests ran as one; each waits for a step of its engine now."""
         works = [job.work for job in jobs if job.work is not None]
         kind = works[0].kind
         self.costs.observe(kind, sum(one.size for one in works) / len(works), len(works), seconds)
         for job, work in zip(jobs, works, strict=True):
-            job.done.add(kind, work.size)
             job.total.add(kind, work.size)
             job.work = None
 
     def stepped(self, job: Job, seconds: float) -> None:
         """A request's engine took a step of its own."""
-        job.done.plain_s += seconds
         job.total.plain_s += seconds
+
+    def gave_work(self, job: Job, work: Work) -> None:
+        """A request waits for work."""
+        job.work = work
+        job.works = True
+        self._reckon(job)
 
     def gave_way(self, job: Job) -> None:
         """A request left its turn to others."""
@@ -176,99 +182,117 @@ class Scheduler:
 
     def gave_audio(self, job: Job, audio_s: float, now_s: float) -> None:
         """A request gave a piece of audio.  Playing starts anew with one that comes too late."""
+        done = job.total.plus(job.before, -1)
         if job.dry_s is None:
-            self.typical.learn_first(job.done)
+            self._first = self._first.learnt(done, self.costs)
             job.dry_s = now_s
         else:
-            self.typical.learn_next(job.done)
-        job.done = Tally()
+            self._next = self._next.learnt(done, self.costs)
+        job.before = job.total.times(1)
         job.dry_s = max(job.dry_s, now_s) + audio_s
         job.audio_s += audio_s
+        self._reckon(job)
 
-    def to_audio(self, job: Job) -> Tally:
-        """The work that a request still takes to its next audio, as far as can be told."""
-        typical = self.typical.first if job.dry_s is None else self.typical.next
-        left = typical.minus(job.done)
-        work = job.work
-        if work is None:
-            return left
-        if work.kind is Kind.SOUND:
-            return Tally(sounds=1, frames=work.size)
-        if work.kind is Kind.PREFILL:
-            left.prefills, left.places = 1, work.size
-        left.tokens = max(left.tokens, 1)
-        return left
+    @property
+    def knows(self) -> bool:
+        """Whether any request with works has come to its first audio."""
+        work = self._first.work
+        return work.prefills + work.tokens + work.sounds > 0
+
+    def first_audio_s(self) -> float:
+        """How long a new request takes to its first audio while nothing else runs."""
+        usual = self._first
+        apart_s = usual.work.plain_s + usual.prefills_s + usual.sounds_s
+        return apart_s + usual.work.tokens * self.costs.token_s(1)
 
     def to_audio_s(self, job: Job) -> float:
-        """How long that work takes while nothing else runs."""
-        work = self.to_audio(job)
-        return self.costs.apart_s(work) + work.tokens * self.costs.token_s(1)
+        """How long a request takes to its next audio while nothing else runs."""
+        return job.apart_s + job.tokens * self.costs.token_s(1)
 
-    def together_s(self, jobs: Iterable[Job], before_s: float = 0.0) -> list[float]:
-        """When each of these requests comes to audio, one after the other but for their tokens,
-        which they draw together."""
-        ends: list[float] = []
-        apart_s, tokens = before_s, 0.0
-        for count, job in enumerate(jobs, 1):
-            work = self.to_audio(job)
-            apart_s += self.costs.apart_s(work)
-            tokens = max(tokens, work.tokens)
-            ends.append(apart_s + tokens * self.tokens_s(count))
-        return ends
+    def second_s(self, requests: int) -> tuple[float, float]:
+        """Seconds that a second of audio of each of so many requests takes: of work that is done
+        alone, and of tokens that are drawn together."""
+        if self._ended_s == 0:
+            return 0.0, 0.0
+        second, costs = self._ended.times(1 / self._ended_s), self.costs
+        apart_s = second.plain_s + costs.prefills_s(second) + costs.sounds_s(second)
+        return requests * apart_s, second.tokens * self._tokens_s(requests)
 
-    def tokens_s(self, requests: int) -> float:
+    def _reckon(self, job: Job) -> None:
+        """Reckon anew what a request takes to its next audio."""
+        usual = self._first if job.dry_s is None else self._next
+        work, costs = job.work, self.costs
+        if work is not None and work.kind is Kind.SOUND:
+            job.apart_s, job.tokens = costs.predict(Kind.SOUND, work.size), 0.0
+        else:
+            job.apart_s = usual.sounds_s
+            job.tokens = max(usual.work.tokens - (job.total.tokens - job.before.tokens), 1.0)
+            if work is None:
+                job.apart_s += usual.work.plain_s + usual.prefills_s
+            elif work.kind is Kind.PREFILL:
+                job.apart_s += costs.predict(Kind.PREFILL, work.size)
+        if job.dry_s is not None:
+            job.latest_s = job.dry_s - self.to_audio_s(job)
+
+    def _pressing(self, awake: Sequence[Job], first: Job, now_s: float) -> bool:
+        """Whether some playback would run dry if `first` had its turn before those with audio.
+
+        Those come to their next audio one after the other, but for their tokens, which they draw
+        together.
+        """
+        apart_s, tokens, count = self._turn_s([first]), 0.0, 0
+        for job in awake:
+            if job.played and job.dry_s is not None:
+                count += 1
+                apart_s += job.apart_s
+                tokens = max(tokens, job.tokens)
+                end_s = now_s + SAFETY * (apart_s + tokens * self._tokens_s(count))
+                if end_s > job.dry_s:
+                    return True
+        return False
+
+    def _tokens_s(self, requests: int) -> float:
         """How long it takes to draw one token for each of so many requests."""
         batches = -(-requests // self._most)
         return batches * self.costs.token_s(min(requests, self._most))
 
-    def _slack_s(self, job: Job, now_s: float) -> float:
-        assert job.dry_s is not None
-        return job.dry_s - now_s - self.to_audio_s(job)
-
-    def _can_wait(self, awake: Sequence[Job], first: Job, now_s: float) -> bool:
-        """Whether no playback runs dry if `first` has its turn before those that have audio."""
-        turn_s = self._turn_s([first])
-        played = [job for job in awake if job.played]
-        ends = self.together_s(played)
-        return all(
-            now_s + SAFETY * (turn_s + end) <= (job.dry_s or 0.0)
-            for job, end in zip(played, ends, strict=True)
-        )
-
     def _turn_s(self, jobs: Sequence[Job]) -> float:
         works = [job.work for job in jobs if job.work is not None]
         if not works:
-            return self.costs.apart_s(self.to_audio(jobs[0]))
+            usual = self._first if jobs[0].dry_s is None else self._next
+            return usual.work.plain_s
         size = sum(work.size for work in works) / len(works)
         return self.costs.predict(works[0].kind, size, len(works))
 
-    def _batch(self, awake: Sequence[Job], resting: Sequence[Job]) -> list[Job]:
+    def _batch(self, awake: Sequence[Job], resting: list[Job]) -> list[Job]:
         """The first of these requests and those whose works may run with its work."""
         chosen, head = [awake[0]], awake[0].work
         if head is None:
             return chosen
-        alone_s = self.costs.predict(head.kind, head.size)
         for jobs, share in ((awake[1:], JOIN), (resting, JOIN_RESTING)):
             mates = [job for job in jobs if _may_join(job.work, head)]
-            room = self._most - len(chosen)
-            chosen += mates[
-                : self._joining(head, alone_s, len(chosen), min(len(mates), room), share)
-            ]
+            room = min(len(mates), self._most - len(chosen))
+            if room and jobs is resting:
+                mates.sort(key=_latest_s)
+            chosen += mates[: self._joining(head, len(chosen), room, share)]
         return chosen
 
-    def _joining(self, head: Work, alone_s: float, batch: int, mates: int, share: float) -> int:
+    def _joining(self, head: Work, batch: int, mates: int, share: float) -> int:
         """How many of so many mates make a batch of `batch` better, not just larger."""
-        now_s = self.costs.predict(head.kind, head.size, batch)
+        if not mates:
+            return 0
+        alone_s = self.costs.predict(head.kind, head.size)
+        batch_s = self.costs.predict(head.kind, head.size, batch)
         for joining in range(mates, 0, -1):
-            more_s = self.costs.predict(head.kind, head.size, batch + joining) - now_s
+            more_s = self.costs.predict(head.kind, head.size, batch + joining) - batch_s
             if more_s <= joining * share * alone_s:
                 return joining
         return 0
 
 
-def _may_rest(job: Job) -> bool:
-    return job.played and job.works
-
-
 def _may_join(work: Work | None, head: Work) -> bool:
     return work is not None and work.together is head.together and work.kind is head.kind
+
+
+def _latest_s(job: Job) -> float:
+    return job.latest_s

@@ -203,8 +203,8 @@ class EngineWorker:
                 now_s = self._clock()
                 chosen = [] if self._stopping or dropped else self._scheduler.choose(now_s)
                 if not (chosen or dropped or self._stopping):
-                    wake_s = self._scheduler.wake_s(now_s)
-                    self._wake.wait(None if wake_s is None else wake_s - now_s)
+                    wake_s = self._scheduler.wake_s()
+                    self._wake.wait(None if wake_s is None else max(wake_s - now_s, 0.0))
                     continue
                 speeches = [self._speeches[job] for job in chosen]
             for speech in dropped:
@@ -262,7 +262,7 @@ class EngineWorker:
             self._scheduler.stepped(job, now_s - began_s)
             self._spend(speech, now_s - began_s, began_s)
             if isinstance(item, Work):
-                job.work, job.works = item, True
+                self._scheduler.gave_work(job, item)
             elif isinstance(item, Future):
                 job.waits, speech.waits_from_s, speech.waited = True, now_s, True
             elif isinstance(item, Piece):
