@@ -5,10 +5,12 @@ weights: it babbles.  What is tested is the way.
 """
 
 import asyncio
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from tests.tts.gpt_sovits.made import add_voice
 from tests.tts.test_process_real import ROOT, client_of, until_ready
 from tts.client import TtsClient
 from tts.errors import BadRequest
+from tts.service import whole
 from tts.text.spans import words
 from tts.types import SpeechChunk, SynthesisRequest
 
@@ -53,6 +56,28 @@ async def ends(client: TtsClient, request: SynthesisRequest, order: list[str]) -
     return chunks
 
 
+async def write_slowly(client: TtsClient, text: str) -> list[SpeechChunk]:
+    """The chunks of a text that is written word by word; its second half when the first is heard.
+
+    Without audio before the second half, this would wait for ever.
+    """
+    heard = asyncio.Event()
+
+    async def pieces() -> AsyncGenerator[str]:
+        half = text.index(".") + 3
+        for word in re.findall(r"\s*\S+", text[:half]):
+            yield word
+        await heard.wait()
+        yield text[half:]
+
+    chunks = []
+    async with asyncio.timeout(60):
+        async for chunk in client.stream_text(replace(CLONED, text=""), pieces()):
+            chunks.append(chunk)
+            heard.set()
+    return chunks
+
+
 def test_a_cloned_voice_speaks_beside_a_light_one(tmp_path: Path) -> None:
     add_voice(tmp_path / "voices", "ann", languages=("en", "zh"))
 
@@ -83,6 +108,12 @@ def test_a_cloned_voice_speaks_beside_a_light_one(tmp_path: Path) -> None:
                 span.of(TEXT) for span in words(TEXT)
             ]
             assert marks[-1].end_s <= samples / 32000
+
+            written = await write_slowly(client, TEXT)
+            assert [mark.text_start for mark in whole(written).marks] == [
+                span.start for span in words(TEXT)
+            ]
+            assert written[-1].is_final
 
             again = await client.synthesize(CLONED)
             assert again.pcm == b"".join(chunk.pcm for chunk in chunks)
