@@ -200,8 +200,8 @@ class VisemeTrack:
         held = self._held
         start, self._end = self._end, end
         if held and held.viseme == viseme:
-            both = Span(held.span.start, max(held.span.end, span.end))
-            self._held = PlacedViseme(viseme, held.start, end, both)
+            last = held.span.end if viseme == "sil" else max(held.span.end, span.end)
+            self._held = PlacedViseme(viseme, held.start, end, Span(held.span.start, last))
             return []
         self._held = PlacedViseme(viseme, start, end, span)
         return [held] if held else []

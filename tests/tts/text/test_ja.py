@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tts.text.ja import Japanese, compiled, with_pitch
+from tts.text.ja import Japanese, by_word, compiled, with_pitch
 
 
 def label(phone: str, nucleus: int, start: int, end: int, moras: int) -> str:
@@ -32,6 +32,26 @@ def test_a_phrase_ends_where_the_next_begins_and_a_pause_is_a_phone() -> None:
         SILENCE,
     ]
     assert with_pitch(labels) == ["N", "#", "a", "_"]
+
+
+def test_words_take_their_moras_and_the_kana_at_their_ends_one_each() -> None:
+    words = [("飲ん", 2), ("で", 1), ("、", 0), ("きょう", 2), ("か", 1)]
+    phones = "n o [ N d e # _ ky o ] o k a".split()
+    assert by_word(words, phones) == [
+        ("飲", ["n", "o", "["]),
+        ("ん", ["N"]),
+        ("で", ["d", "e"]),
+        ("", ["#"]),
+        ("", ["_"]),
+        ("、", []),
+        ("きょ", ["ky", "o", "]"]),
+        ("う", ["o"]),
+        ("か", ["k", "a"]),
+    ]
+
+
+def test_words_with_other_moras_than_the_phones_are_one() -> None:
+    assert by_word([("東", 2), ("京", 1)], ["t", "o"]) == [("東京", ["t", "o"])]
 
 
 def test_marks_are_phones_of_their_own_and_spaces_are_not() -> None:
