@@ -4,6 +4,7 @@ In: kinds, sizes and lengths of work that ran.  Out: how long such work will tak
 whole tally of work will.  Pure: no clock, no thread of its own, no torch.
 """
 
+import math
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ OUTLIER, SURE = 3.0, 5
 """Once so many observations are there, one counts for at most so many times what was predicted, so
 that one stall of the machine does not move the prediction far."""
 
-GROWTH = 0.25
+GROWTH = 0.05
 """What one more work in a batch is taken to add to the time of a work alone, where no batch of
 that size or larger was measured."""
 
@@ -110,6 +111,8 @@ class _Kind:
 
     def __init__(self) -> None:
         self.ran = 0
+        # Mean square of how far works were off what was predicted, as a share of that.
+        self._off = 0.0
         self._lines: dict[int, _Line] = {}
         self._batches: list[int] = []
         """Those that were measured, in order."""
@@ -121,6 +124,9 @@ class _Kind:
             if line is None:
                 insort(self._batches, batch)
             line = self._lines[batch] = _Line()
+        elif (expected_s := line.at(size)) > 0:
+            off = min(seconds / expected_s, OUTLIER) - 1
+            self._off += (1 - MEMORY) * (off * off - self._off)
         line.last = self.ran
         line.add(size, seconds)
 
@@ -138,6 +144,11 @@ class _Kind:
             return low_s * (1 + GROWTH * (batch - below) / below)
         high_s = self._lines[above].at(size)
         return low_s + (high_s - low_s) * (batch - below) / (above - below)
+
+    @property
+    def late(self) -> float:
+        """How many times what is predicted a work takes at most, two standard deviations off."""
+        return 1 + 2 * math.sqrt(self._off)
 
     def _first(self, batches: Sequence[int]) -> int | None:
         return next((one for one in batches if not self._stale(self._lines[one])), None)
@@ -159,6 +170,11 @@ class Costs:
     def predict(self, kind: Kind, size: float, batch: int = 1) -> float:
         """Seconds that `batch` works of this mean size will take together."""
         return self._kinds[kind].at(size, batch)
+
+    def late_s(self, kind: Kind, size: float) -> float:
+        """Seconds that one such work takes at most in some 95 of 100 cases."""
+        of_kind = self._kinds[kind]
+        return of_kind.late * of_kind.at(size, 1)
 
     def prefills_s(self, work: Tally) -> float:
         """Seconds of a tally's prefills, one after the other."""

@@ -17,6 +17,7 @@ joins it where a larger batch costs little more.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from tts.engine.costs import Costs, Tally
 from tts.engine.types import Kind, Work
@@ -24,8 +25,14 @@ from tts.engine.types import Kind, Work
 LEARNING = 0.1
 """Weight of the newest observation in what is typical of an engine's requests."""
 
+FADING = 0.99
+"""What a piece of audio keeps of its weight when the next one is made, of whichever request."""
+
 SAFETY = 1.25
 """Work is taken to last so many times its prediction where running dry is at stake."""
+
+BUSIEST = 0.9
+"""The largest share of the engine's time that its requests are taken to need."""
 
 JOIN, JOIN_RESTING = 0.5, 0.1
 """Another work joins a batch if it adds at most this share of what it would cost alone; one whose
@@ -78,18 +85,27 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What a request's way to its next audio usually takes."""
+    """What something usually takes."""
 
     work: Tally = field(default_factory=Tally)
     prefills_s: float = 0.0
     sounds_s: float = 0.0
     seen: bool = False
 
+    @classmethod
+    def of(cls, work: Tally, costs: Costs) -> Self:
+        """What so much work takes at these costs."""
+        return cls(work, costs.prefills_s(work), costs.sounds_s(work), True)
+
+    @property
+    def apart_s(self) -> float:
+        """Seconds of work that is done alone: all but the tokens."""
+        return self.work.plain_s + self.prefills_s + self.sounds_s
+
     def learnt(self, work: Tally, costs: Costs) -> "Usual":
-        """It after one more request has come that way; the first counts in full."""
+        """It after one more took so much work; the first counts in full."""
         share = LEARNING if self.seen else 1.0
-        work = self.work.times(1 - share).plus(work, share)
-        return Usual(work, costs.prefills_s(work), costs.sounds_s(work), True)
+        return Usual.of(self.work.times(1 - share).plus(work, share), costs)
 
 
 class Scheduler:
@@ -102,12 +118,14 @@ class Scheduler:
         """In order of arrival."""
         self.turn_ends_s = 0.0
         """When the turn under way is predicted to end; in the past when there is none."""
+        self._wait_s = 0.0
         self._rest_s = rest_s
         self._most = most_together
         self._first = Usual()
         self._next = Usual()
-        # Work and audio of requests that have ended, the newer the more.
-        self._ended, self._ended_s = Tally(), 0.0
+        # Work and audio of all requests, the newer the more, and what a second of audio takes.
+        self._work, self._audio_s = Tally(), 0.0
+        self._second = Usual()
         # Whether a request that has audio is due a step, after one without audio gave way.
         self._due = False
 
@@ -119,8 +137,7 @@ class Scheduler:
     def remove(self, job: Job) -> None:
         """A request has ended or was dropped."""
         self.jobs.remove(job)
-        self._ended = self._ended.times(1 - LEARNING).plus(job.total)
-        self._ended_s = (1 - LEARNING) * self._ended_s + job.audio_s
+        self._work = self._work.plus(job.total).plus(job.before, -1)
 
     def choose(self, now_s: float) -> list[Job]:
         """The requests whose turn it is, to run as one; none while all of them wait or rest."""
@@ -137,6 +154,7 @@ class Scheduler:
                 resting.append(job)
             else:
                 awake.append(job)
+        self._wait_s = self._others_s(len(silent), len(awake) + len(resting))
         if not silent and not awake:
             return []
         awake.sort(key=_latest_s)
@@ -156,6 +174,11 @@ class Scheduler:
             if job.dry_s is not None and job.may_rest and not (job.waits or job.full)
         ]
         return min(latest) - self._rest_s + ROUNDING_S if latest else None
+
+    def ahead_s(self, job: Job, now_s: float) -> float | None:
+        """For how long a request's audio lasts yet, less what others' turns may take meanwhile;
+        None before its first audio."""
+        return None if job.dry_s is None else job.dry_s - now_s - self._wait_s
 
     def ran(self, jobs: Sequence[Job], seconds: float) -> None:
         """The works of these requests ran as one; each waits for a step of its engine now."""
@@ -188,6 +211,10 @@ class Scheduler:
             job.dry_s = now_s
         else:
             self._next = self._next.learnt(done, self.costs)
+        self._work = self._work.times(FADING).plus(done)
+        self._audio_s = FADING * self._audio_s + audio_s
+        if self._audio_s > 0:
+            self._second = Usual.of(self._work.times(1 / self._audio_s), self.costs)
         job.before = job.total.times(1)
         job.dry_s = max(job.dry_s, now_s) + audio_s
         job.audio_s += audio_s
@@ -201,9 +228,7 @@ class Scheduler:
 
     def first_audio_s(self) -> float:
         """How long a new request takes to its first audio while nothing else runs."""
-        usual = self._first
-        apart_s = usual.work.plain_s + usual.prefills_s + usual.sounds_s
-        return apart_s + usual.work.tokens * self.costs.token_s(1)
+        return self._first.apart_s + self._first.work.tokens * self.costs.token_s(1)
 
     def to_audio_s(self, job: Job) -> float:
         """How long a request takes to its next audio while nothing else runs."""
@@ -212,11 +237,8 @@ class Scheduler:
     def second_s(self, requests: int) -> tuple[float, float]:
         """Seconds that a second of audio of each of so many requests takes: of work that is done
         alone, and of tokens that are drawn together."""
-        if self._ended_s == 0:
-            return 0.0, 0.0
-        second, costs = self._ended.times(1 / self._ended_s), self.costs
-        apart_s = second.plain_s + costs.prefills_s(second) + costs.sounds_s(second)
-        return requests * apart_s, second.tokens * self._tokens_s(requests)
+        second = self._second
+        return requests * second.apart_s, second.work.tokens * self._tokens_s(requests)
 
     def _reckon(self, job: Job) -> None:
         """Reckon anew what a request takes to its next audio."""
@@ -250,6 +272,17 @@ class Scheduler:
                 if end_s > job.dry_s:
                     return True
         return False
+
+    def _others_s(self, silent: int, heard: int) -> float:
+        """How long a request with audio may wait for its turn: a turn that has begun is not broken
+        off, and the busier the engine, the longer the queue of those who are due as well (that of
+        a single server with random arrivals)."""
+        others, sounds_s = heard - 1, self._next.sounds_s
+        prefills_s = self._first.prefills_s if silent else 0.0
+        if others <= 0:
+            return prefills_s
+        load = min(self.second_s(others)[0], BUSIEST)
+        return max(sounds_s, prefills_s) + load / (1 - load) * sounds_s
 
     def _tokens_s(self, requests: int) -> float:
         """How long it takes to draw one token for each of so many requests."""

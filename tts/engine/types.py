@@ -63,11 +63,13 @@ class Pace(Protocol):
     """What an engine may know of time, for one request."""
 
     def ahead_s(self) -> float | None:
-        """Seconds of audio that have left and cannot have been played yet, if playing began with
-        the first piece; below 0 when playing has run dry.  None before the first piece."""
+        """Seconds for which the audio that has left lasts yet, if playing began with the first
+        piece and anew with every piece that came too late; less what others' turns may take before
+        this request has its own.  Below 0 when more is overdue.  None before the first piece."""
 
     def cost_s(self, kind: Kind, size: int) -> float:
-        """How long such work takes by what was measured, others' turns in between not counted."""
+        """How long such work takes at most in some 95 of 100 cases, by what was measured; others'
+        turns in between not counted."""
 
 
 class Engine(Protocol):

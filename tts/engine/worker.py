@@ -156,13 +156,13 @@ class EngineWorker:
 
     def ahead_s(self, speech: Speech) -> float | None:
         """See `tts.engine.types.Pace`."""
-        dry_s = speech.job.dry_s
-        return None if dry_s is None else dry_s - self._clock()
+        with self._wake:
+            return self._scheduler.ahead_s(speech.job, self._clock())
 
     def cost_s(self, kind: Kind, size: int) -> float:
         """See `tts.engine.types.Pace`."""
         with self._wake:
-            return self._scheduler.costs.predict(kind, size)
+            return self._scheduler.costs.late_s(kind, size)
 
     def wasted_s(self, speech: Speech) -> float:
         """Engine time spent on what was not read, or was cancelled before it can have played."""
