@@ -3,16 +3,20 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.persona import Persona
 from agent.tables import fit
 from tts.cli import _parser
+from tts.text.visemes import VISEMES
+from tts.types import Mark, SpeechChunk
 from tts.voices.manifest import Manifest, parse_manifest
 
 ROOT = Path(__file__).parents[1]
 VOICES = (ROOT / "docs" / "voices.md").read_text(encoding="utf-8")
+MARKS = (ROOT / "docs" / "marks.md").read_text(encoding="utf-8")
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -44,3 +48,22 @@ def test_every_command_on_the_page_about_voices_is_understood(line: str) -> None
         # The agent's command line writes down what the clip says.
         words += ["--text", "Hello.", "--language", "en"]
     _parser().parse_args([word.strip('"') for word in words[1:]])
+
+
+def test_both_tables_on_the_page_about_marks_have_every_viseme() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", MARKS, flags=re.MULTILINE)
+    assert rows == [*VISEMES, *VISEMES]
+
+
+def test_the_face_on_the_page_about_marks_shows_what_is_heard() -> None:
+    (program,) = blocks(MARKS, "python")
+    made: dict[str, Any] = {}
+    exec(program, made)
+    face = made["Face"]()
+    marks = (
+        Mark(0, 2, 0.0, 0.1, "viseme", label="PP"),
+        Mark(0, 2, 0.0, 0.3),
+        Mark(0, 2, 0.1, 0.3, "viseme", label="aa"),
+    )
+    face.feed(SpeechChunk(b"", 32_000, 0, marks, True))
+    assert [face.at(played_s) for played_s in (0.05, 0.1, 0.29, 0.3)] == ["PP", "aa", "aa", "sil"]

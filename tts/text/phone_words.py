@@ -52,8 +52,9 @@ def word_phones(text: str, clause: Span, spoken: Sequence[Spoken]) -> list[WordP
     ]
     found: list[WordPhones] = []
     now = 0
-    pairs = align([span.of(text) for span in written], [name for name, _ in tokens])
-    for of_written, of_tokens in _whole(_singles(pairs, written, text, tokens), tokens):
+    names = _comparable([span.of(text) for span in written], spoken)
+    pairs = align(names, [name for name, _ in tokens])
+    for of_written, of_tokens in _whole(pairs, tokens):
         start = end = now
         if of_tokens:
             start, end = edges[tokens[of_tokens[0]][1]], edges[tokens[of_tokens[-1]][1] + 1]
@@ -74,20 +75,13 @@ def _said(run: Spoken) -> Iterable[tuple[str, int]]:
     return ((run.norm_text, len(run.phones)),) if run.words is None else run.words
 
 
-def _singles(
-    pairs: Iterable[Pair], written: Sequence[Span], text: str, tokens: Sequence[tuple[str, int]]
-) -> Iterator[Pair]:
-    """The pairs, where as many characters stand for as many others, one by one.
+def _comparable(written: Sequence[str], spoken: Sequence[Spoken]) -> list[str]:
+    """Written words as the readers spell them: Chinese ones simplify characters."""
+    if not any(run.language in ("zh", "yue") for run in spoken):
+        return list(written)
+    from tts.text.zh.normal import simplified
 
-    Such are 3個蘋 and 三个苹: the frontends change Chinese character by character.
-    """
-    for ws, ts in pairs:
-        both = "".join([written[w].of(text) for w in ws] + [tokens[t][0] for t in ts])
-        of_characters = len(both) == len(ws) + len(ts) and not both.isascii()
-        if len(ws) == len(ts) > 1 and of_characters:
-            yield from zip(_each(ws), _each(ts), strict=True)
-        else:
-            yield ws, ts
+    return [word.translate(simplified()) for word in written]
 
 
 def _whole(pairs: Iterable[Pair], tokens: Sequence[tuple[str, int]]) -> Iterator[Pair]:
@@ -108,7 +102,3 @@ def _voiced(phones: Sequence[str], start: int, end: int) -> tuple[int, int]:
     """Places without the silent phones at both ends; unchanged when all are silent."""
     heard = [place for place in range(start, end) if phones[place] not in SILENT]
     return (heard[0], heard[-1] + 1) if heard else (start, end)
-
-
-def _each(indices: range) -> Iterator[range]:
-    return (range(index, index + 1) for index in indices)
