@@ -6,29 +6,23 @@ first 16 tokens, decoded by `decode_streaming`.  What its modules import and the
 not use is replaced by empty stubs, where it is not installed.
 """
 
-import contextlib
 import importlib
-import importlib.util
 import subprocess
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
 
+from bench.sides.stubs import stub_missing
 from bench.sides.task import FirstPacket, Sentence, Task
 
 FIRST_CODES, HELD_BACK_CODES = 16, 2
 """`min_chunk_length` and `overlap_length` of its text-to-speech class."""
 _SAMPLES_PER_CODE = 1280
 
-_NOT_USED = {
-    "f5_tts.model": ("DiT",),
-    "torchmetrics.classification": ("MulticlassAccuracy",),
-    "tqdm": ("tqdm",),
-}
+_NOT_USED = {"f5_tts.model": ("DiT",), "torchmetrics.classification": ("MulticlassAccuracy",)}
 _SPECTROGRAM_FRAMES_PER_CODE = 2
 _SPECTROGRAM_BINS = 1025
 
@@ -42,11 +36,11 @@ class Upstream:
         torch.set_num_threads(task.threads)
         root = Path(task.source)
         sys.path.insert(0, str(root / "GPT_SoVITS"))
-        _stub_what_is_missing()
+        stub_missing(_NOT_USED)
         self.about = f"GPT-SoVITS {_commit(root)}, torch {torch.__version__}, fp32"
         self._task = task
-        self._t2s = _t2s(task.t2s)
-        self._sovits = _sovits(task.sovits, task.version)
+        self._t2s = self._load_t2s(task.t2s)
+        self._sovits = self._load_sovits(task.sovits)
         generator = torch.Generator().manual_seed(0)
         phones = task.reference_phones + task.phones
         self._phones = torch.randint(300, (1, phones), generator=generator)
@@ -104,57 +98,33 @@ class Upstream:
         )
         return (chunk for chunk, _ in run if chunk is not None)
 
+    def _load_t2s(self, path: str) -> Any:
+        read = torch.load(path, weights_only=True)
+        decoder = importlib.import_module("AR.models.t2s_model").Text2SemanticDecoder
+        model = decoder(config=read["config"]).eval()
+        named = {key.removeprefix("model."): value for key, value in read["weight"].items()}
+        model.load_state_dict(named)
+        return model.float()
+
+    def _load_sovits(self, path: str) -> Any:
+        read = torch.load(path, weights_only=True)
+        about = read["config"]
+        settings = {**about["model"], "version": self._task.version, "semantic_frame_rate": "25hz"}
+        data, train = about["data"], about["train"]
+        model = importlib.import_module("module.models").SynthesizerTrn(
+            data["filter_length"] // 2 + 1,
+            train["segment_size"] // data["hop_length"],
+            n_speakers=data["n_speakers"],
+            **settings,
+        )
+        del model.enc_q
+        model.load_state_dict(read["weight"])
+        return model.eval().float()
+
 
 def load(task: Task) -> Upstream:
     """The side of a checkout.  Raises ImportError when it is not one."""
     return Upstream(task)
-
-
-def _stub_what_is_missing() -> None:
-    for name, attributes in _NOT_USED.items():
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
-            continue
-        for part in (name.partition(".")[0], name):
-            sys.modules.setdefault(part, ModuleType(part))
-        for attribute in attributes:
-            setattr(sys.modules[name], attribute, _Unused)
-
-
-class _Unused:
-    """Stands for a class that is imported, or made, and not asked for anything: an iterator of what
-    it is given, as a progress bar is."""
-
-    def __init__(self, over: Any = (), *_: Any, **__: Any) -> None:
-        self._over = over
-
-    def __iter__(self) -> Any:
-        return iter(self._over)
-
-
-def _t2s(path: str) -> Any:
-    read = torch.load(path, weights_only=True)
-    decoder = importlib.import_module("AR.models.t2s_model").Text2SemanticDecoder
-    model = decoder(config=read["config"]).eval()
-    named = {key.removeprefix("model."): value for key, value in read["weight"].items()}
-    model.load_state_dict(named)
-    return model.float()
-
-
-def _sovits(path: str, version: str) -> Any:
-    read = torch.load(path, weights_only=True)
-    about = read["config"]
-    settings = {**about["model"], "version": version, "semantic_frame_rate": "25hz"}
-    data, train = about["data"], about["train"]
-    model = importlib.import_module("module.models").SynthesizerTrn(
-        data["filter_length"] // 2 + 1,
-        train["segment_size"] // data["hop_length"],
-        n_speakers=data["n_speakers"],
-        **settings,
-    )
-    del model.enc_q
-    model.load_state_dict(read["weight"])
-    return model.eval().float()
 
 
 def _commit(root: Path) -> str:
