@@ -116,9 +116,12 @@ class _Kind:
         self._lines: dict[int, _Line] = {}
         self._batches: list[int] = []
         """Those that were measured, in order."""
+        # Answers since the last observation: a turn asks the same again and again.
+        self._known: dict[tuple[float, int], float] = {}
 
     def add(self, size: float, batch: int, seconds: float) -> None:
         self.ran += 1
+        self._known.clear()
         line = self._lines.get(batch)
         if line is None or self._stale(line):
             if line is None:
@@ -131,6 +134,13 @@ class _Kind:
         line.add(size, seconds)
 
     def at(self, size: float, batch: int) -> float:
+        """Seconds; 0 while nothing was measured."""
+        known = self._known.get((size, batch))
+        if known is None:
+            known = self._known[size, batch] = self._reckoned(size, batch)
+        return known
+
+    def _reckoned(self, size: float, batch: int) -> float:
         """A batch between two that were measured is on the line between them."""
         i = bisect_left(self._batches, batch)
         above = self._first(self._batches[i:])

@@ -262,14 +262,12 @@ class Scheduler:
         Those come to their next audio one after the other, but for their tokens, which they draw
         together.
         """
-        apart_s, tokens, count = self._turn_s([first]), 0.0, 0
+        apart_s, tokens, tokens_s = self._turn_s([first]), 0.0, self._tokens_s(len(awake))
         for job in awake:
             if job.played and job.dry_s is not None:
-                count += 1
                 apart_s += job.apart_s
                 tokens = max(tokens, job.tokens)
-                end_s = now_s + SAFETY * (apart_s + tokens * self._tokens_s(count))
-                if end_s > job.dry_s:
+                if now_s + SAFETY * (apart_s + tokens * tokens_s) > job.dry_s:
                     return True
         return False
 
