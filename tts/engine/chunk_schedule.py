@@ -1,57 +1,82 @@
 """When to make the next chunk of sound of an utterance whose tokens are still being drawn.
 
-In: how many frames could be sounded, how far the audio is ahead of playback, and what sounding
-costs.  Out: yes or no.  The first chunk is as small as sounds right, so that it leaves early; the
-others are made as late as playback allows, because a frame that is sounded later was encoded with
-more of its future known, and because long chunks cost less.  Pure; any thread.
+In: how many frames could be sounded, how far the audio is ahead of playback, and what work costs.
+Out: whether to sound, and how much.  The first chunk is as small as lets the next one be there in
+time, so that it leaves early.  The others are made as late as playback allows, because a frame that
+is sounded later was encoded with more of its future known, and because long chunks cost less.
+Pure; any thread.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+
+FRAME_S = 0.02
+"""How long a latent frame sounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What the work on an utterance costs, alone and on this machine."""
+
+    frames_s: Callable[[int], float]
+    """Seconds to sound so many frames in one go."""
+    drawn_s: float
+    """Seconds to draw what one frame is made of, half a token at speed 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkSchedule:
-    """The sizes of chunks, in latent frames of 20 ms."""
+    """The bounds of chunks, in latent frames of 20 ms."""
 
-    first_frames: int = 6
-    """The first chunk: 120 ms last until the second is there when tokens are drawn at least twice
-    as fast as they are heard."""
-    least_frames: int = 4
-    """No chunk but the last of an utterance is shorter: each takes its context besides."""
+    least_frames: int = 5
+    """No chunk but an utterance's last is shorter: each takes its context besides."""
     most_frames: int = 50
     """A chunk is made when it has grown to this, and none is longer: others wait meanwhile."""
-    margin_s: float = 0.05
+    most_first_frames: int = 25
+    """The first chunk is no longer, even on a machine that cannot keep up."""
+    margin_s: float = 0.03
     """How long before playback runs dry a chunk is to be there."""
 
+    def first_frames(self, effort: Effort) -> int:
+        """How long a chunk lasts until one as long can follow it, the margin included.
+
+        n frames last 20 ms each; drawing and sounding n more takes a fixed time and a time for each
+        frame; so n is the fixed time over what is left of each frame's 20 ms.
+        """
+        few, many = self.least_frames, self.most_frames
+        each_s = (effort.frames_s(many) - effort.frames_s(few)) / (many - few)
+        fixed_s = max(0.0, effort.frames_s(few) - few * each_s)
+        left_s = FRAME_S - each_s - effort.drawn_s
+        if left_s <= 0:
+            return self.most_first_frames
+        frames = math.ceil((fixed_s + self.margin_s) / left_s)
+        return min(max(frames, self.least_frames), self.most_first_frames)
+
     def due(
-        self,
-        ready_frames: int,
-        *,
-        ahead_s: float | None,
-        cost_s: Callable[[int], float],
-        until_next_s: float,
+        self, ready_frames: int, *, ahead_s: float | None, effort: Effort, until_next_s: float
     ) -> bool:
         """Whether to sound `ready_frames` now rather than after the next token.
 
         `ahead_s`: seconds of audio that wait to be played; None before the first chunk.
-        `cost_s` of so many frames of sound; `until_next_s`: until this can be asked again.
+        `until_next_s`: until this can be asked again.
         """
-        if ahead_s is None:
-            return ready_frames >= self.first_frames
         if ready_frames >= self.most_frames:
             return True
-        left_s = ahead_s - cost_s(ready_frames) - until_next_s
-        return ready_frames >= self.least_frames and left_s <= self.margin_s
+        if ready_frames < self.first_frames(effort):
+            return False
+        return (
+            ahead_s is None
+            or ahead_s - effort.frames_s(ready_frames) - until_next_s <= self.margin_s
+        )
 
-    def length(
-        self, ready_frames: int, *, ahead_s: float | None, cost_s: Callable[[int], float]
-    ) -> int:
+    def length(self, ready_frames: int, *, ahead_s: float | None, effort: Effort) -> int:
         """How many of the frames to sound in one go: no more than are made before playback runs
-        dry, if that is at least the first chunk's."""
+        dry, if that is at least a first chunk."""
+        first = self.first_frames(effort)
         if ahead_s is None:
-            return min(ready_frames, self.first_frames)
+            return min(ready_frames, first)
         most = min(ready_frames, self.most_frames)
-        while most > self.first_frames and cost_s(most) > ahead_s - self.margin_s:
+        while most > first and effort.frames_s(most) > ahead_s - self.margin_s:
             most -= 1
         return most

@@ -20,9 +20,9 @@ whose numbers are finite.
 - The reference's own tokens are never given back: a run holds the tokens drawn after them only.
 """
 
-import sys
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -30,7 +30,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tts.engine.chunk_schedule import ChunkSchedule
+from tts.engine.chunk_schedule import ChunkSchedule, Effort
 from tts.engine.latent_noise import LatentNoise
 from tts.engine.sampling import SEEDS
 from tts.engine.stitched import StitchedDecoder
@@ -39,7 +39,7 @@ from tts.engine.t2s_decode import End, Limits
 from tts.engine.t2s_runtime import T2sRuntime
 from tts.engine.types import Kind, Pace, Work
 from tts.errors import EngineFailed
-from tts.models.sovits import Sovits
+from tts.models.sovits import FRAMES_PER_CODE, Sovits
 from tts.models.t2s import T2sInput
 
 ATTEMPTS = 2
@@ -203,14 +203,14 @@ class Utterance:
             ready -= self._decoder.sounded_frames
             ahead_s = self._pace.ahead_s()
             if not self._schedule.due(
-                ready, ahead_s=ahead_s, cost_s=self._cost_s, until_next_s=until_next_s
+                ready, ahead_s=ahead_s, effort=self._effort(), until_next_s=until_next_s
             ):
                 return
             yield from self._sound(ready, is_last=False)
 
     def _sound(self, ready_frames: int, *, is_last: bool) -> Steps:
         most = self._schedule.length(
-            ready_frames, ahead_s=self._pace.ahead_s(), cost_s=self._cost_s
+            ready_frames, ahead_s=self._pace.ahead_s(), effort=self._effort()
         )
         work, sounded = self._decoder.work(self._codes, is_last=is_last, most_frames=most)
         self._fed = len(self._codes)
@@ -219,8 +219,11 @@ class Utterance:
             raise EngineFailed("the voice's samples are not finite")
         yield Sound(sounded.samples, sounded.attention)
 
-    def _cost_s(self, frames: int) -> float:
-        return self._pace.cost_s(Kind.SOUND, frames)
+    def _effort(self) -> Effort:
+        return Effort(
+            frames_s=partial(self._pace.cost_s, Kind.SOUND),
+            drawn_s=self._pace.cost_s(Kind.TOKEN, 1) * self._manner.speed / FRAMES_PER_CODE,
+        )
 
 
 def sure(tokens: Sequence[int], end: End | None, limits: Limits, phones: int) -> Sequence[int]:
@@ -255,6 +258,9 @@ def whole(
     return np.concatenate(sounds)
 
 
+_ENDLESS = 10**9
+
+
 class NoHurry:
     """A pace at which nothing is ever played; see `tts.engine.types.Pace`."""
 
@@ -267,4 +273,6 @@ class NoHurry:
         return 0.0
 
 
-_IN_ONE_GO = ChunkSchedule(first_frames=sys.maxsize)
+_IN_ONE_GO = ChunkSchedule(
+    least_frames=_ENDLESS, most_frames=2 * _ENDLESS, most_first_frames=_ENDLESS
+)
