@@ -153,6 +153,20 @@ def test_a_reader_that_waits_holds_back_one_phrase_at_most(
     assert len(split(held, first_chars=most, max_chars=most)) <= 1
 
 
+@quick
+@given(TEXTS, st.data())
+def test_sentences_begin_where_they_begin_in_the_whole_text(text: str, data: st.DataObject) -> None:
+    feed = TextFeed()
+    reader = Reader(feed)
+    for start, end in data.draw(splits(len(text))):
+        feed.append(text[start:end])
+        reader.ask(data.draw(st.integers(0, 3)))
+    feed.end()
+    reader.ask()
+    starts = [clause.span.start for clause in reader.found if clause.begins_sentence]
+    assert starts == [span.start for span in split(text, first_chars=200, max_chars=200)]
+
+
 def test_a_clause_is_said_once_something_follows_it() -> None:
     assert fed("Good morning", ", ", "every", "body. ", "How", " are you?") == [
         [],
