@@ -1,9 +1,15 @@
 """Which phones say which written word, with the real readers."""
 
-import pytest
+from math import ceil
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tts.properties import quick
 from tts.text.cutting import ended
 from tts.text.frontend import Frontend, Spoken
+from tts.text.marks import written_words
 from tts.text.mixed.runs import Run
 from tts.text.phone_words import word_phones
 from tts.text.spans import Span
@@ -135,3 +141,28 @@ def test_a_run_whose_words_are_not_known_is_shared_out() -> None:
     spoken = Spoken("en", "", "xx yyyy", ("B", "IY1", "D"), None)
     found = word_phones("aa bbbb", Span(0, 7), [spoken])
     assert [(w.start, w.end, w.exact) for w in found] == [(0, 1, False), (1, 3, False)]
+
+
+@quick
+@given(
+    written=st.text("ab今日3, ", max_size=12),
+    said=st.lists(st.tuples(st.text("ab今日三,", max_size=3), st.integers(0, 3)), max_size=8),
+)
+def test_whatever_is_said_words_are_in_order_and_no_sound_is_nobodys(
+    written: str, said: list[tuple[str, int]]
+) -> None:
+    phones = ("a",) * sum(count for _, count in said)
+    clause = Span(0, len(written))
+    found = word_phones(written, clause, [Spoken("ja", "", "", phones, None, tuple(said))])
+    assert [word.span for word in found] == written_words(written, clause)
+    edges = [edge for word in found for edge in (word.start, word.end)]
+    assert edges == sorted(edges)
+    assert all(0 <= edge <= len(phones) for edge in edges)
+    for word in found:
+        assert not word.exact or (word.start < word.end and word.start == int(word.start))
+    # What is said in letters is some word's, what is a mark's is nobody's.
+    covered = {place for w in found for place in range(int(w.start), ceil(w.end))}
+    places = iter(range(len(phones)))
+    for name, count in said:
+        mine = {next(places) for _ in range(count)}
+        assert not found or not name.strip(",") or mine <= covered
