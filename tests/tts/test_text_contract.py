@@ -213,35 +213,6 @@ def test_a_text_that_does_not_go_on_is_refused(open_door: Open) -> None:
     asyncio.run(scenario())
 
 
-def test_a_text_may_take_longer_than_that_as_long_as_it_goes_on(open_door: Open) -> None:
-    async def slowly() -> AsyncGenerator[str]:
-        for char in "Good morning":
-            await asyncio.sleep(0.05)
-            yield char
-
-    async def scenario() -> None:
-        async with open_door(ReadingEngine(), with_limits(text_idle_s=0.4)) as door:
-            chunks = await collect(door.stream_text(REQUEST, slowly()))
-        assert len(whole(chunks).pcm) // 2 == 2 * WORD_SAMPLES
-
-    asyncio.run(scenario())
-
-
-def test_empty_pieces_do_not_keep_a_text_alive() -> None:
-    """In process only: the client does not send them."""
-
-    async def nothing() -> AsyncGenerator[str]:
-        while True:
-            await asyncio.sleep(0.01)
-            yield ""
-
-    async def scenario() -> None:
-        async with in_process(ReadingEngine(), with_limits(text_idle_s=0.1)) as door:
-            await failed(door.stream_text(REQUEST, nothing()), TextStalled, "no text")
-
-    asyncio.run(scenario())
-
-
 def test_closing_the_audio_stops_the_engine_and_closes_the_text(open_door: Open) -> None:
     async def scenario() -> None:
         engine = ReadingEngine()
