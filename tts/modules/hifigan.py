@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -32,6 +33,11 @@ class Span:
     first: int
     last: int
     whole: int
+
+    @property
+    def length(self) -> int:
+        """How many positions it has."""
+        return self.last - self.first
 
     def wider(self, reach: int) -> "Span":
         """With `reach` positions more on each side, as far as there are any."""
@@ -53,18 +59,28 @@ class Conv(nn.Conv1d):
     def span(self, x: Tensor, held: Span, wanted: Span) -> Tensor:
         """x [B, C, 1, N], which holds `held`, -> the span `wanted` [B, D, 1, M] of the output."""
         needed = wanted.wider(self.reach)
-        x = needed.of(x, held)
-        left = self.reach - (wanted.first - needed.first)
-        right = self.reach - (needed.last - wanted.last)
-        if left != right:
-            x, left = F.pad(x, (left, right)), 0
-        return F.conv2d(
-            x, self.weight.unsqueeze(2), self.bias, padding=(0, left), dilation=(1, *self.dilation)
+        inside = needed.length == wanted.length + 2 * self.reach
+        out = F.conv2d(
+            needed.of(x, held),
+            self.weight.unsqueeze(2),
+            self.bias,
+            padding=(0, 0 if inside else self.reach),
+            dilation=(1, *self.dilation),
         )
+        # With zeros on both sides the output is `needed`; where no end is, it is wrong and cut off.
+        return out if inside else wanted.of(out, needed)
+
+    def lay_out(self) -> None:
+        """Put the weight into the memory order of the activations."""
+        self.weight.data = self.weight.data.mT.contiguous().mT
 
 
 class Upsampling(nn.ConvTranspose1d):
-    """A transposed convolution, `rate` positions for each one of its input, for any span."""
+    """A transposed convolution, `rate` positions for each one of its input, for any span.
+
+    It is computed as a product and a sum, because a CPU takes tens of milliseconds to build the
+    transposed convolution of a length that it has not met.
+    """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, rate: int) -> None:
         self.rate, self.width, self.cut = rate, kernel, (kernel - rate) // 2
@@ -84,15 +100,27 @@ class Upsampling(nn.ConvTranspose1d):
     def span(self, x: Tensor, held: Span, wanted: Span) -> Tensor:
         """x [B, C, 1, N], which holds `held`, -> the span `wanted` [B, D, 1, M] of the output."""
         needed = self.needed(wanted, held.whole)
-        out = F.conv_transpose2d(
-            needed.of(x, held),
-            self.weight.unsqueeze(2),
-            self.bias,
-            stride=(1, self.rate),
-            padding=(0, self.cut),
-        )
-        first = needed.first * self.rate
+        inputs = needed.of(x, held).permute(0, 2, 3, 1)  # [B, 1, N, C]
+        weight = self.weight.permute(2, 1, 0)  # [width, D, C]
+        made = F.linear(inputs, weight.flatten(0, 1)).view(*inputs.shape[:3], *weight.shape[:2])
+        # Each input has a place of `rate` positions; what it makes goes on in the places after.
+        later = (self.width - 1) // self.rate
+        shape = (len(x), 1, needed.length + later, self.rate, self.out_channels)
+        out = self._bias.expand(shape).clone(memory_format=torch.contiguous_format)
+        for place in range(later + 1):
+            part = made[:, :, :, place * self.rate : (place + 1) * self.rate]
+            out[:, :, place : place + needed.length, : part.shape[3]] += part
+        out = out.flatten(2, 3).permute(0, 3, 1, 2)  # [B, D, 1, positions], channels last
+        first = needed.first * self.rate - self.cut
         return wanted.of(out, Span(first, first + out.shape[-1], wanted.whole))
+
+    @property
+    def _bias(self) -> Tensor:
+        return cast(Tensor, self.bias)
+
+    def lay_out(self) -> None:
+        """Put the weight into the order in which it is multiplied."""
+        self.weight.data = self.weight.data.permute(2, 1, 0).contiguous().permute(2, 1, 0)
 
 
 class ResBlock(nn.Module):
@@ -167,7 +195,7 @@ class HifiGan(nn.Module):
         """
         for layer in self.modules():
             if isinstance(layer, Conv | Upsampling):
-                layer.weight.data = layer.weight.data.mT.contiguous().mT
+                layer.lay_out()
 
     def forward(self, z: Tensor, g: Tensor, first: int = 0, last: int | None = None) -> Tensor:
         """z [B, latent, F], g [B, G, 1] -> audio [B, N] of the frames first..last-1, within -1..1.
