@@ -24,7 +24,12 @@ WITHOUT_TORCH = [
     "voices/cache.py",
     "voices/store.py",
     "gpt_sovits/catalogue.py",
+    "service.py",
+    "writing.py",
+    "text/clauses.py",
+    "text/feed.py",
     "text/marks.py",
+    "text/split.py",
 ]
 
 
