@@ -20,7 +20,10 @@ HIDDEN = {
     "stt_data",
     "calls",
     "random_voice",
+    "random_folder",
     "endings",
+    "doors",
+    "listener",
     "load_steps",
     "sides",
 }

@@ -3,6 +3,7 @@
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -19,8 +20,20 @@ def stub_missing(modules: Mapping[str, Sequence[str]]) -> None:
     for name, attributes in modules.items():
         try:
             importlib.import_module(name)
-        except ImportError:
-            for part in (name.partition(".")[0], name):
-                sys.modules.setdefault(part, ModuleType(part))
+        except (ImportError, OSError):  # OSError: it lacks a library
+            module = _empty(name)
             for attribute in attributes:
-                setattr(sys.modules[name], attribute, Unused)
+                setattr(module, attribute, Unused)
+
+
+def _empty(name: str) -> ModuleType:
+    """A module of that name and, if they are not there, the packages that it stands in."""
+    if name in sys.modules:
+        return sys.modules[name]
+    module = sys.modules[name] = ModuleType(name)
+    module.__spec__ = ModuleSpec(name, None, is_package=True)  # others look whether it is there
+    module.__path__ = []
+    package, _, last = name.rpartition(".")
+    if package:
+        setattr(_empty(package), last, module)
+    return module
