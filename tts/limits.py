@@ -29,7 +29,7 @@ def check_length(chars: int, max_text_chars: int) -> None:
 
 def check_words(text: str) -> None:
     """Raise `BadRequest` for a whole text in which there is nothing to say."""
-    if not any(char.isalnum() for char in text):
+    if not speakable(text):
         raise BadRequest(f"text = {_short(text)}: it needs at least one letter or digit")
 
 

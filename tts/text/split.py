@@ -41,7 +41,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What whatever follows cannot change in a text that is still being written."""
+    """What of a text that is still being written nothing that follows can change."""
 
     parts: list[Part]
     """Its parts; each has at least one letter or digit behind it."""
