@@ -34,12 +34,11 @@ from tts.engine.chunk_schedule import ChunkSchedule, Effort
 from tts.engine.latent_noise import LatentNoise
 from tts.engine.sampling import SEEDS
 from tts.engine.stitched import StitchedDecoder
-from tts.engine.synthesis import Manner, Reference
 from tts.engine.t2s_decode import End, Limits
-from tts.engine.t2s_runtime import T2sRuntime
 from tts.engine.types import Kind, Pace, Work
+from tts.engine.voice import Manner, Models, Reference
 from tts.errors import EngineFailed
-from tts.models.sovits import FRAMES_PER_CODE, Sovits
+from tts.models.sovits import FRAMES_PER_CODE
 from tts.models.t2s import T2sInput
 
 ATTEMPTS = 2
@@ -53,16 +52,6 @@ MAX_PLACES = 2048
 
 DRONE_TOKENS, DRONE_KINDS = 8, 2
 """So many tokens of so few kinds or fewer may be the beginning of a drone, or a pause."""
-
-
-@dataclass(frozen=True, slots=True)
-class Models:
-    """What a voice speaks with; several voices may share either."""
-
-    t2s: T2sRuntime
-    sovits: Sovits
-    reach_frames: int
-    """Frames of context each side that a frame's sound takes: `measured_reach` of these weights."""
 
 
 @dataclass(frozen=True, slots=True)

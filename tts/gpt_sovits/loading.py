@@ -20,9 +20,9 @@ from tts.checkpoint import CheckpointError
 from tts.config import GptSovitsConfig
 from tts.engine.precision import Precision
 from tts.engine.reach import measured_reach_frames
-from tts.engine.synthesis import Reference
 from tts.engine.t2s_runtime import T2sRuntime
-from tts.engine.utterance import MAX_PLACES, Models
+from tts.engine.utterance import MAX_PLACES
+from tts.engine.voice import Models, Reference
 from tts.errors import EngineFailed
 from tts.gpt_sovits.catalogue import Entry
 from tts.gpt_sovits.voice import LoadedVoice

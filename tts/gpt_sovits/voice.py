@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tts.engine.synthesis import Manner, Reference
-from tts.engine.utterance import Models
+from tts.engine.voice import Manner, Models, Reference
 from tts.text.cutting import ended
 from tts.text.frontend import Frontend, Spoken
 from tts.voices.text_features import Meaning, text_features

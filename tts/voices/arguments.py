@@ -1,4 +1,4 @@
-"""A voice as the arguments of `tts.engine.synthesis`, for compiling and for speaking alike.
+"""A voice as the arguments of `tts.engine.utterance`, for compiling and for speaking alike.
 
 In: a prompt of a compiled voice, or the manner of its manifest.  Out: the same for the models, on
 their device.  Any thread.
@@ -7,7 +7,7 @@ their device.  Any thread.
 import torch
 
 from tts.engine.sampling import Sampling
-from tts.engine.synthesis import Manner, Reference
+from tts.engine.voice import Manner, Reference
 from tts.voices.compiled import Prompt
 from tts.voices.manifest import MannerTable
 

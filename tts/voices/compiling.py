@@ -22,7 +22,8 @@ from tts import checkpoint
 from tts.audio.loudness import BLOCK_S, measure_lufs
 from tts.checkpoint import CheckpointError, WrongKind
 from tts.engine.t2s_runtime import T2sRuntime
-from tts.engine.utterance import MAX_PLACES, Models, whole
+from tts.engine.utterance import MAX_PLACES, whole
+from tts.engine.voice import Models
 from tts.models.sovits import Sovits
 from tts.models.t2s import T2s
 from tts.pretrained import official

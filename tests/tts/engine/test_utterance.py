@@ -19,10 +19,10 @@ from tests.tts.models.test_sovits_windows import SPEC
 from tts.engine.chunk_schedule import ChunkSchedule
 from tts.engine.latent_noise import LatentNoise
 from tts.engine.sampling import SEEDS, Sampling
-from tts.engine.synthesis import Manner, Reference
 from tts.engine.t2s_decode import End, Limits
 from tts.engine.types import Kind, Work
-from tts.engine.utterance import DRONE_TOKENS, Models, Said, Sound, Utterance, whole
+from tts.engine.utterance import DRONE_TOKENS, Said, Sound, Utterance, whole
+from tts.engine.voice import Manner, Models, Reference
 from tts.errors import EngineFailed
 from tts.models.sovits import Sovits
 from tts.models.t2s import T2sInput

@@ -4,7 +4,6 @@ The weights are small and random, since no trained ones can be had here: what is
 arithmetic, not how it sounds.
 """
 
-from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +21,9 @@ from tts.audio.fbank import fbank
 from tts.audio.loudness import TARGET_LUFS, measure_lufs
 from tts.audio.reference import for_content, for_speaker, for_spectrogram
 from tts.audio.spectrogram import spectrogram
-from tts.engine.synthesis import Models, Utterance, synthesise
-from tts.engine.t2s_decode import End
+from tts.engine.t2s_runtime import T2sRuntime
+from tts.engine.utterance import MAX_PLACES, whole
+from tts.engine.voice import Models
 from tts.models.bert import Bert
 from tts.models.hubert import Hubert
 from tts.models.sovits import Sovits
@@ -173,24 +173,20 @@ def speak(voice: CompiledVoice, folder: Path) -> Samples:
     """What its loudness was measured by."""
     paths = [weights_path(folder.parent, one) for one in (voice.t2s_sha256, voice.sovits_sha256)]
     t2s, sovits = checkpoint.read_t2s(paths[0]), checkpoint.read_sovits(paths[1])
-    models = Models(
-        T2s.load(t2s.spec, t2s.tensors, dtype=SINGLE, device=CPU),
-        Sovits.load(sovits.spec, sovits.tensors, dtype=SINGLE, device=CPU),
+    runtime = T2sRuntime(
+        T2s.load(t2s.spec, t2s.tensors, dtype=SINGLE, device=CPU), rows=1, capacity=MAX_PLACES
     )
+    speaker = Sovits.load(sovits.spec, sovits.tensors, dtype=SINGLE, device=CPU)
+    models = Models(runtime, speaker, speaker.context_frames)
     frontend = Frontend(sovits.spec.symbols)
     reference = reference_of(next(iter(voice.prompts.values())), device=CPU, dtype=SINGLE)
     parts = []
     for sentence in compiling._SENTENCES["en"]:
         spoken = frontend.speak(sentence, "en")
         features = text_features(spoken, None, width=1024, device=CPU)[None]
-        steps = synthesise(
-            models,
-            reference,
-            torch.tensor([frontend.ids(spoken)]),
-            features,
-            manner_of(load_manifest(folder).manner),
-        )
-        parts.append(compiling._finished(steps).samples)
+        phones = torch.tensor([frontend.ids(spoken)])
+        manner = manner_of(load_manifest(folder).manner)
+        parts.append(whole(models, reference, phones, features, manner))
     return np.concatenate(parts)
 
 
@@ -370,12 +366,7 @@ def test_a_voice_that_cannot_be_heard_is_refused(
     voices: TinyVoices, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
     silence = np.zeros(int(seconds * 16000), np.float32)
-
-    def mute(*_: object) -> Generator[None, None, Utterance]:
-        yield
-        return Utterance(silence, (1,), End.EOS)
-
-    monkeypatch.setattr(compiling, "synthesise", mute)
+    monkeypatch.setattr(compiling, "whole", lambda *_: silence)
     folder = voices.add()
     with pytest.raises(VoiceError, match="next to nothing that can be heard"):
         compiled(folder, voices)
