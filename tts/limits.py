@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from tts.config import LimitsConfig
 from tts.errors import BadRequest, Overloaded, TextTooLong, VoiceNotFound
+from tts.text.split import speakable
 from tts.types import MARK_KINDS, SynthesisRequest, Voice
 
 MIN_SPEED, MAX_SPEED = 0.5, 2.0
