@@ -21,6 +21,7 @@ HIDDEN = {
     "calls",
     "random_voice",
     "random_folder",
+    "random_models",
     "endings",
     "doors",
     "listener",

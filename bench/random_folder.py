@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from bench import endings, random_voice
 from tts import checkpoint
@@ -74,6 +73,9 @@ def add_roberta(pretrained_dir: Path, texts: Iterable[str], *, full: bool) -> No
     In full it has the official one's layers, and 1.2 GB; else three, and Chinese comes out faster
     than it is by what the others take.
     """
+    # Not before Chinese is wanted: `transformers` takes seconds to import.
+    from transformers import BertConfig, BertModel, BertTokenizerFast  # type: ignore[attr-defined]
+
     folder = pretrained_dir / official.ROBERTA
     folder.mkdir(parents=True)
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted(set("".join(texts)) - {" "})]
@@ -88,7 +90,7 @@ def add_roberta(pretrained_dir: Path, texts: Iterable[str], *, full: bool) -> No
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        BertModel(config).eval().save_pretrained(folder)
+        BertModel(config).save_pretrained(folder)
 
 
 def _weights(voices_dir: Path, spec: T2sSpec | SovitsSpec) -> str:
