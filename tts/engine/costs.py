@@ -181,10 +181,9 @@ class Costs:
         """Seconds that `batch` works of this mean size will take together."""
         return self._kinds[kind].at(size, batch)
 
-    def late_s(self, kind: Kind, size: float) -> float:
-        """Seconds that one such work takes at most in some 95 of 100 cases."""
-        of_kind = self._kinds[kind]
-        return of_kind.late * of_kind.at(size, 1)
+    def late(self, kind: Kind) -> float:
+        """How many times what is predicted such work takes at most in some 95 of 100 cases."""
+        return self._kinds[kind].late
 
     def prefills_s(self, work: Tally) -> float:
         """Seconds of a tally's prefills, one after the other."""

@@ -6,13 +6,14 @@ thread, no torch; its owner calls it from one thread at a time.
 
 Who comes first:
 
-1. requests whose playback would run dry if another turn came before theirs, by slack: the time
-   until their audio runs dry, less what getting to their next audio will cost;
+1. requests with audio, if the playback of any of them would run dry were they served after the
+   next turn of a request without audio, all of them in their order;
 2. requests without audio, in order of arrival;
-3. the others, by slack.
+3. requests with audio, in the order in which their playback runs dry: where all can be in time,
+   this order has them all in time.
 
-A request with more than `rest_s` of slack rests.  Work that may run as one with the chosen work
-joins it where a larger batch costs little more.
+A request whose audio lasts `rest_s` longer than it takes to make more of it rests.  Work that may
+run as one with the chosen work joins it where a larger batch costs little more.
 """
 
 from collections.abc import Sequence
@@ -157,7 +158,7 @@ class Scheduler:
         self._wait_s = self._others_s(len(silent), len(awake) + len(resting))
         if not silent and not awake:
             return []
-        awake.sort(key=_latest_s)
+        awake.sort(key=_dry_s)
         if silent and not (awake and (self._due or self._pressing(awake, silent[0], now_s))):
             chosen = self._batch([*silent, *awake], resting)
         else:
@@ -272,15 +273,16 @@ class Scheduler:
         return False
 
     def _others_s(self, silent: int, heard: int) -> float:
-        """How long a request with audio may wait for its turn: a turn that has begun is not broken
-        off, and the busier the engine, the longer the queue of those who are due as well (that of
-        a single server with random arrivals)."""
+        """What a request with audio should not count on: its work may take longer than usual, a
+        turn that has begun is not broken off, and the busier the engine, the longer the queue of
+        those who are due as well (that of a single server with random arrivals)."""
         others, sounds_s = heard - 1, self._next.sounds_s
+        late_s = (self.costs.late(Kind.SOUND) - 1) * sounds_s
         prefills_s = self._first.prefills_s if silent else 0.0
         if others <= 0:
-            return prefills_s
+            return late_s + prefills_s
         load = min(self.second_s(others)[0], BUSIEST)
-        return max(sounds_s, prefills_s) + load / (1 - load) * sounds_s
+        return late_s + max(sounds_s, prefills_s) + load / (1 - load) * sounds_s
 
     def _tokens_s(self, requests: int) -> float:
         """How long it takes to draw one token for each of so many requests."""
@@ -304,7 +306,7 @@ class Scheduler:
             mates = [job for job in jobs if _may_join(job.work, head)]
             room = min(len(mates), self._most - len(chosen))
             if room and jobs is resting:
-                mates.sort(key=_latest_s)
+                mates.sort(key=_dry_s)
             chosen += mates[: self._joining(head, len(chosen), room, share)]
         return chosen
 
@@ -325,5 +327,5 @@ def _may_join(work: Work | None, head: Work) -> bool:
     return work is not None and work.together is head.together and work.kind is head.kind
 
 
-def _latest_s(job: Job) -> float:
-    return job.latest_s
+def _dry_s(job: Job) -> float:
+    return job.dry_s or 0.0

@@ -162,7 +162,7 @@ class EngineWorker:
     def cost_s(self, kind: Kind, size: int) -> float:
         """See `tts.engine.types.Pace`."""
         with self._wake:
-            return self._scheduler.costs.late_s(kind, size)
+            return self._scheduler.costs.predict(kind, size)
 
     def wasted_s(self, speech: Speech) -> float:
         """Engine time spent on what was not read, or was cancelled before it can have played."""

@@ -10,13 +10,14 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from tts.engine.admission import Admission, Admitted
-from tts.engine.chunk_schedule import ChunkSchedule
+from tts.engine.chunk_schedule import ChunkSchedule, Effort
 from tts.engine.scheduler import Job, Scheduler
 from tts.engine.types import Kind, Work
 
-FRAME_S, TOKEN_FRAMES = 0.02, 2
+FRAME_S, TOKEN_FRAMES, REACH_FRAMES = 0.02, 2, 6
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Machine:
     most_frames: int = 50
     noise: float = 0.1
     """Spread of the logarithm of every time."""
-    stall: float = 0.005
+    stall: float = 0.0
     """Share of the works that take three times as long."""
 
     def seconds(self, kind: Kind, size: int, batch: int) -> float:
@@ -40,6 +41,10 @@ class Machine:
 
 
 CPU = Machine(0.130, lambda batch: 0.012 * max(1.0, 0.5 + batch / 8), 0.007, most_frames=25)
+"""Two cores: 0.65 s of work for a second of audio, so it can speak to one caller at a time."""
+
+FASTER_CPU = Machine(0.065, lambda batch: 0.006 * max(1.0, 0.5 + batch / 8), 0.0035, most_frames=25)
+
 GPU = Machine(0.004, lambda batch: 0.001 * max(1.0, batch / 32), 0.0001)
 
 
@@ -50,14 +55,14 @@ class Caller:
     number: int
     arrives_s: float
     audio_s: float
-    leaves_after_s: float
+    leaves_after_s: float = math.inf
     """How long after its first audio it is cancelled; infinite: never."""
+    played: bool = True
     job: Job | None = None
     steps: Iterator[Work | float] | None = None
     refused: bool = False
     first_s: float | None = None
     """From arrival to its first audio."""
-    predicted_s: float = 0.0
     ended_s: float | None = None
     cancelled: bool = False
     underruns: int = 0
@@ -105,9 +110,12 @@ class Simulation:
         first_packet_ms: float,
         rest_s: float = 1.0,
         most_together: int = 64,
+        everybody: bool = False,
         seed: int = 0,
     ) -> None:
+        """`everybody`: whether to let in whom admission would refuse."""
         self._machine = machine
+        self._everybody = everybody
         self._random = random.Random(seed)
         self._scheduler = Scheduler(rest_s=rest_s, most_together=most_together)
         self._admission = Admission(self._scheduler, first_packet_ms=first_packet_ms)
@@ -120,7 +128,7 @@ class Simulation:
         """Serve these callers, in order of their arrival, to their ends."""
         self._result = Result([replace(one) for one in callers])
         # As a service does before it calls itself ready, the engine speaks to nobody once.
-        events = [*self._result.callers, Caller(-1, -10.0, 0.5, math.inf)]
+        events = [*self._result.callers, Caller(-1, -10.0, 0.5)]
         self._now_s = -10.0
         self._events = [(one.arrives_s, one.number, one) for one in events]
         heapq.heapify(self._events)
@@ -151,11 +159,11 @@ class Simulation:
 
     def _arrive(self, caller: Caller, now_s: float) -> None:
         answer = self._admission.admit(now_s)
-        if not isinstance(answer, Admitted):
+        if not (isinstance(answer, Admitted) or self._everybody):
             caller.refused = True
             return
-        job = caller.job = Job(now_s, predicted_s=answer.predicted_s)
-        caller.predicted_s = answer.predicted_s
+        predicted_s = answer.predicted_s if isinstance(answer, Admitted) else None
+        job = caller.job = Job(now_s, played=caller.played, predicted_s=predicted_s)
         caller.steps = self._steps(caller, job)
         self._callers[job] = caller
         self._scheduler.add(job)
@@ -200,7 +208,7 @@ class Simulation:
             if caller.leaves_after_s < math.inf:
                 leaves = (self._now_s + caller.leaves_after_s, caller.number, caller)
                 heapq.heappush(self._events, leaves)
-        elif job.dry_s < self._now_s:
+        elif job.dry_s < self._now_s and caller.played:
             caller.underruns += 1
             caller.dry_for_s += self._now_s - job.dry_s
         self._scheduler.gave_audio(job, audio_s, self._now_s)
@@ -209,53 +217,44 @@ class Simulation:
         """What `tts.engine.utterance` does, without models."""
         tokens = sounded = 0
         left = math.ceil(caller.audio_s / FRAME_S / TOKEN_FRAMES)
-        reach = 6
         while left:
             clause = min(left, 75)
-            yield from self._due(job, 0, Kind.PREFILL)
-            yield self._work(Kind.PREFILL, 300)
-            for _ in range(clause):
-                tokens += 1
-                while True:
-                    ready = TOKEN_FRAMES * tokens - reach - sounded
-                    frames = self._due_frames(job, ready)
-                    if not frames:
-                        break
+            for kind in (Kind.PREFILL, *[Kind.TOKEN] * clause):
+                tokens += kind is Kind.TOKEN
+                ready = TOKEN_FRAMES * tokens - REACH_FRAMES - sounded
+                while frames := self._due_frames(job, ready, kind):
                     yield self._work(Kind.SOUND, frames)
                     yield frames * FRAME_S
                     sounded += frames
-                yield self._work(Kind.TOKEN, 1)
+                    ready -= frames
+                yield self._work(kind, 300 if kind is Kind.PREFILL else 1)
             left -= clause
         while sounded < TOKEN_FRAMES * tokens:
-            ready = TOKEN_FRAMES * tokens - sounded
-            frames = self._length(job, ready)
+            frames = self._length(job, TOKEN_FRAMES * tokens - sounded)
             yield self._work(Kind.SOUND, frames)
             yield frames * FRAME_S
             sounded += frames
 
-    def _due(self, job: Job, ready: int, kind: Kind) -> Iterator[Work | float]:
-        return iter(())
-
-    def _due_frames(self, job: Job, ready: int) -> int:
-        cost_s = self._scheduler.costs.late_s
+    def _due_frames(self, job: Job, ready: int, before: Kind) -> int:
+        """How many frames to sound before work of this kind; 0: none yet."""
         due = self._schedule.due(
             ready,
-            ahead_s=self._ahead_s(job),
-            cost_s=lambda frames: cost_s(Kind.SOUND, frames),
-            until_next_s=cost_s(Kind.TOKEN, 1),
+            ahead_s=self._scheduler.ahead_s(job, self._now_s),
+            effort=self._effort(),
+            until_next_s=self._cost_s(before, 300 if before is Kind.PREFILL else 1),
         )
         return self._length(job, ready) if due else 0
 
     def _length(self, job: Job, ready: int) -> int:
-        cost_s = self._scheduler.costs.late_s
-        return self._schedule.length(
-            ready,
-            ahead_s=self._ahead_s(job),
-            cost_s=lambda frames: cost_s(Kind.SOUND, frames),
-        )
+        ahead_s = self._scheduler.ahead_s(job, self._now_s)
+        return self._schedule.length(ready, ahead_s=ahead_s, effort=self._effort())
 
-    def _ahead_s(self, job: Job) -> float | None:
-        return self._scheduler.ahead_s(job, self._now_s)
+    def _effort(self) -> Effort:
+        drawn_s = self._cost_s(Kind.TOKEN, 1) / TOKEN_FRAMES
+        return Effort(frames_s=partial(self._cost_s, Kind.SOUND), drawn_s=drawn_s)
+
+    def _cost_s(self, kind: Kind, size: int) -> float:
+        return self._scheduler.costs.predict(kind, size)
 
     def _work(self, kind: Kind, size: int) -> Work:
         # Sound is made for one caller at a time.

@@ -18,7 +18,7 @@ def measured(*observations: tuple[Kind, float, int, float]) -> Costs:
 @pytest.mark.parametrize("kind", Kind)
 def test_what_was_never_measured_costs_nothing(kind: Kind) -> None:
     costs = Costs()
-    assert (costs.predict(kind, 10, 4), costs.late_s(kind, 10)) == (0, 0)
+    assert (costs.predict(kind, 10, 4), costs.late(kind)) == (0, 1)
     assert (costs.prefills_s(Tally()), costs.sounds_s(Tally())) == (0, 0)
 
 
@@ -68,7 +68,7 @@ def test_a_late_work_is_later_than_nearly_all_that_were_measured() -> None:
     costs, late = Costs(), 0
     for number in range(2000):
         seconds = 0.1 * draw.lognormvariate(0, 0.2)
-        late += number >= 1000 and seconds > costs.late_s(Kind.SOUND, 10)
+        late += number >= 1000 and seconds > costs.late(Kind.SOUND) * costs.predict(Kind.SOUND, 10)
         costs.observe(Kind.SOUND, 10, 1, seconds)
     assert 10 <= late <= 100
 

@@ -83,13 +83,14 @@ def test_streams_that_can_wait_each_but_not_all_go_before_a_first_packet() -> No
     assert made.choose(0.0) == [streams[0]]
 
 
-def test_streams_go_by_what_is_left_until_they_must_begin() -> None:
+def test_streams_go_in_the_order_in_which_they_run_dry() -> None:
     made = scheduler()
+    long = heard(made, work(Kind.SOUND, 50), 0.6)
     early = heard(made, work(Kind.SOUND, 10), 0.5)
-    long = heard(made, work(Kind.SOUND, 50), 0.8)
-    assert made.choose(0.0) == [long]
-    made.remove(long)
+    # In this order both are in time, though the longer work must begin earlier.
     assert made.choose(0.0) == [early]
+    made.remove(early)
+    assert made.choose(0.1) == [long]
 
 
 def test_a_stream_far_ahead_rests_and_is_woken_in_time() -> None:
