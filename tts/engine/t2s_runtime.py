@@ -145,10 +145,11 @@ class T2sRuntime:
         self.capacity = capacity
         self.windowed = on_gpu if windowed is None else windowed
         self.tokens_per_work = tokens_per_work or (GPU_TOKENS_PER_WORK if on_gpu else 1)
-        self._rows = Rows.empty(model, rows, capacity, windowed=self.windowed, poisoned=poisoned)
+        self.rows = Rows.empty(model, rows, capacity, windowed=self.windowed, poisoned=poisoned)
         self._batches = sorted({rows} | {2**n for n in range(rows.bit_length())})
         self._windows = [*range(WINDOW, capacity, WINDOW), capacity]
-        self._steps: dict[tuple[int, int], Graphed] = {}
+        self.graphs: dict[tuple[int, int], Graphed] = {}
+        """Steps of fixed shape, by slots that they cover and places that they look back."""
         self._free = list(range(rows))
 
     def warm(self) -> None:
@@ -200,7 +201,7 @@ class T2sRuntime:
         """Read the inputs of these works' runs and draw their first tokens, one after another."""
         for run in _going(works):
             self._fill_noise(run, 1)
-            drawn = self._rows.begin(_slot(run), run.inputs, run.settings)
+            drawn = self.rows.begin(_slot(run), run.inputs, run.settings)
             run.see(*read_table(drawn)[0])
 
     def run_steps(self, works: Sequence[Work]) -> None:
@@ -222,7 +223,7 @@ class T2sRuntime:
             run.see(*one)
 
     def _step_apart(self, runs: Sequence[Run]) -> Tensor:
-        return self._rows.step([_slot(run) for run in runs], [run.places for run in runs])
+        return self.rows.step([_slot(run) for run in runs], [run.places for run in runs])
 
     def _step_windowed(self, runs: Sequence[Run]) -> Tensor:
         slots = [_slot(run) for run in runs]
@@ -235,11 +236,11 @@ class T2sRuntime:
 
     def _step_of(self, count: int, window: int) -> Graphed:
         """The step that covers so many slots and looks back so many places."""
-        if (count, window) not in self._steps:
+        if (count, window) not in self.graphs:
             nobody = torch.zeros(count, dtype=torch.bool, device=self.model.device)
-            step = partial(self._rows.step_first, window=window)
-            self._steps[count, window] = Graphed(step, nobody)
-        return self._steps[count, window]
+            step = partial(self.rows.step_first, window=window)
+            self.graphs[count, window] = Graphed(step, nobody)
+        return self.graphs[count, window]
 
     def _fill_noise(self, run: Run, steps: int) -> None:
         """Let the noise of a run's first `steps` steps, or more, lie in its slot."""
@@ -247,7 +248,7 @@ class T2sRuntime:
         while run.noise_steps < steps:
             fresh = run.noise.block(run.noise_steps, block)
             first = run.noise_steps % NOISE_STEPS
-            self._rows.noise[_slot(run), first : first + block] = fresh
+            self.rows.noise[_slot(run), first : first + block] = fresh
             run.noise_steps += block
 
 
