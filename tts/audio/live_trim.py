@@ -47,6 +47,11 @@ class LiveTrim:
         """How many samples have been given."""
         return self._gave
 
+    @property
+    def settled(self) -> int:
+        """Place before which every sample has been given or cut."""
+        return self._held_from
+
     def feed(self, samples: Samples) -> Samples:
         """More of the clause -> what can be given by now; maybe nothing."""
         self._held = np.concatenate([self._held, samples.astype(np.float32, copy=False)])
@@ -87,7 +92,8 @@ class LiveTrim:
     def placed(self, came: int) -> int:
         """Where a sample went: its place among those that came -> among those given.
 
-        One that was cut is where the next that was not begins, or where the last one ended.
+        One that was cut is where the next that was not begins, or where the last one ended.  What
+        this says of samples that are not `settled` may change.
         """
         run = bisect_right(self._runs, came, key=lambda run: run[0]) - 1
         if run < 0:

@@ -17,6 +17,7 @@ from tts.engine.types import Piece, Work
 from tts.engine.utterance import Sound
 from tts.text.phone_marks import PhoneMarks
 from tts.text.phone_words import WordPhones
+from tts.types import Mark
 
 R = TypeVar("R")
 
@@ -87,6 +88,8 @@ class Delivery:
         self._first = 0  # of the utterance's
         self._scripts: list[Script] = []  # those whose samples have not all come
         self._placing = Placing()
+        self._spans: list[PhoneSpan] = []  # of the utterance, in samples that are not settled
+        self._unsent: tuple[Mark, ...] = ()
 
     @property
     def gave(self) -> int:
@@ -122,12 +125,24 @@ class Delivery:
 
     def _piece(self, sound: Sound) -> Piece | None:
         samples, is_last = self._trimmed(sound.samples)
-        marks = self._marks.feed(map(self._heard, self._placing.feed(sound.attention)))
+        self._spans += self._placing.feed(sound.attention)
+        self._unsent += self._marks.feed(map(self._heard, self._settled()))
         if is_last:
-            marks += self._marks.end(self.gave)
-        if self.gave == 0 or not (len(samples) or marks or is_last):
+            self._unsent += self._marks.end(self.gave)
+        if self.gave == 0 or not (len(samples) or self._unsent or is_last):
             return None
+        marks, self._unsent = self._unsent, ()
         return Piece(samples, marks, is_last)
+
+    def _settled(self) -> list[PhoneSpan]:
+        """The spans whose samples have all been given or cut, each once."""
+        count = 0
+        while count < len(self._spans):
+            if self._place(self._spans[count].end_frame) > self._trim.settled:
+                break
+            count += 1
+        settled, self._spans = self._spans[:count], self._spans[count:]
+        return settled
 
     def _trimmed(self, samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], bool]:
         """What is left of samples, and whether the text ends with them."""
@@ -149,8 +164,9 @@ class Delivery:
 
     def _heard(self, span: PhoneSpan) -> tuple[int, int]:
         """The samples of the request in which a phone is heard."""
-        start, end = (
-            self._trim.placed(self._first + round(frame * self._row_samples))
-            for frame in (span.start_frame, span.end_frame)
-        )
-        return start, end
+        start, end = map(self._place, (span.start_frame, span.end_frame))
+        return self._trim.placed(start), self._trim.placed(end)
+
+    def _place(self, frame: int) -> int:
+        """The place of a row's first sample among those of all utterances."""
+        return self._first + round(frame * self._row_samples)
