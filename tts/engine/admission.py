@@ -6,7 +6,6 @@ learnt: each request that was let in and came to its first audio tells one.  Pur
 thread, no torch; its owner calls it from one thread at a time.
 """
 
-import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -36,16 +35,16 @@ class Refused:
     """It would wait too long, or others would."""
 
     predicted_ms: float
-    """Until its first audio, in 95 of 100 cases; infinite when it might never have its turn."""
+    """Until its first audio, in 95 of 100 cases."""
     allowed_ms: float
     load: float
     """Share of the engine's time that all requests would need with this one; 1 is all of it."""
 
     def __str__(self) -> str:
-        late = f"{self.predicted_ms:.0f} ms" if self.predicted_ms < 600_000 else "minutes"
         return (
-            f"the first audio might take {late}, allowed are {self.allowed_ms:.0f} ms; the engine "
-            f"would be busy {self.load:.0%} of the time, allowed are {LOAD:.0%}"
+            f"the first audio might take {self.predicted_ms:.0f} ms, allowed are "
+            f"{self.allowed_ms:.0f} ms; the engine would be busy {self.load:.0%} of the time, "
+            f"allowed are {LOAD:.0%}"
         )
 
 
@@ -80,24 +79,18 @@ class Admission:
         able = [job for job in scheduler.jobs if not job.waits]
         base_s = max(scheduler.turn_ends_s - now_s, 0.0) + scheduler.first_audio_s()
         base_s += sum(scheduler.to_audio_s(job) for job in able if job.dry_s is None)
-        heard = [
+        heard = sorted(
             (job.dry_s - now_s, scheduler.to_audio_s(job))
             for job in able
             if job.dry_s is not None and job.played and not job.full
-        ]
-        # What playing streams must be given meanwhile grows with the time that it takes.
-        share, _ = scheduler.second_s(1)
-        predicted_s = base_s
-        while True:
-            dry_s = [(predicted_s - ahead_s, need_s) for ahead_s, need_s in heard]
-            longer_s = base_s + sum(
-                max(need_s, share * for_s) for for_s, need_s in dry_s if for_s + need_s > 0
-            )
-            if longer_s <= predicted_s * 1.01:
-                return longer_s
-            if longer_s * 1000 > 100 * self._bound_ms:
-                return math.inf
-            predicted_s = longer_s
+        )
+        # All those have their turn first who come before one that would run dry otherwise.
+        first_s = need_s = 0.0
+        for dry_s, one_s in heard:
+            need_s += one_s
+            if base_s + need_s > dry_s:
+                first_s = need_s
+        return base_s + first_s
 
     def late(self) -> float:
         """The ratio of actual to predicted that 95 of 100 requests stay below."""

@@ -16,6 +16,7 @@ A request whose audio lasts `rest_s` longer than it takes to make more of it res
 run as one with the chosen work joins it where a larger batch costs little more.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -29,8 +30,9 @@ LEARNING = 0.1
 FADING = 0.99
 """What a piece of audio keeps of its weight when the next one is made, of whichever request."""
 
-SAFETY = 1.25
-"""Work is taken to last so many times its prediction where running dry is at stake."""
+SPREAD, SURE = 0.125, 2.0
+"""Standard deviation of works as a share of their prediction, and how many of them are kept clear
+where running dry is at stake."""
 
 BUSIEST = 0.9
 """The largest share of the engine's time that its requests are taken to need."""
@@ -263,12 +265,15 @@ class Scheduler:
         Those come to their next audio one after the other, but for their tokens, which they draw
         together.
         """
-        apart_s, tokens, tokens_s = self._turn_s([first]), 0.0, self._tokens_s(len(awake))
+        apart_s = self._turn_s([first])
+        tokens, tokens_s, variance = 0.0, self._tokens_s(len(awake)), apart_s * apart_s
         for job in awake:
             if job.played and job.dry_s is not None:
                 apart_s += job.apart_s
+                variance += job.apart_s * job.apart_s
                 tokens = max(tokens, job.tokens)
-                if now_s + SAFETY * (apart_s + tokens * tokens_s) > job.dry_s:
+                clear_s = SURE * SPREAD * math.sqrt(variance)
+                if now_s + apart_s + tokens * tokens_s + clear_s > job.dry_s:
                     return True
         return False
 

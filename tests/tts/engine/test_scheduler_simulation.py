@@ -3,6 +3,7 @@
 On the fast floor some hundred callers a machine; the whole ladder of loads is marked golden.
 """
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -13,7 +14,6 @@ from tests.tts.engine.simulator import (
     FASTER_CPU,
     GPU,
     Caller,
-    Machine,
     Result,
     Simulation,
     poisson,
@@ -23,7 +23,7 @@ from tts.engine.types import Kind
 MACHINES = {"cpu": (CPU, 600), "faster-cpu": (FASTER_CPU, 600), "gpu": (GPU, 200)}
 """Each with the bound on its first packet, in ms."""
 
-SOME = [("cpu", 0.3, 50), ("faster-cpu", 1.0, 60), ("gpu", 15.0, 100)]
+SOME = [("cpu", 0.3, 40), ("faster-cpu", 1.0, 50), ("gpu", 15.0, 60)]
 """Machine, callers a second, callers."""
 
 LADDER = {
@@ -33,17 +33,17 @@ LADDER = {
 }
 
 
-def served(name: str, per_s: float, count: int, machine: Machine | None = None) -> Result:
-    model, bound_ms = MACHINES[name]
-    return Simulation(machine or model, first_packet_ms=bound_ms).run(
+def served(name: str, per_s: float, count: int, **changes: float) -> Result:
+    machine, bound_ms = MACHINES[name]
+    return Simulation(replace(machine, **changes), first_packet_ms=bound_ms).run(
         poisson(per_s, count, seed=round(100 * per_s))
     )
 
 
-def check(result: Result, bound_ms: float) -> None:
-    """What holds at any load."""
+def check(result: Result, bound_ms: float, *, underrun: float = 0.0) -> None:
+    """What holds at any load; `underrun` is the share of callers that may stutter."""
     assert result.first_ms(0.95) <= bound_ms
-    assert result.underrun == 0
+    assert result.underrun <= underrun
     assert sum(one.steps_after_cancel for one in result.callers) == 0
     # Everybody who was let in was served to the end, or to the cancel.
     assert all(one.refused or one.ended_s is not None for one in result.callers)
@@ -54,7 +54,7 @@ def check(result: Result, bound_ms: float) -> None:
 
 @pytest.mark.parametrize(("name", "per_s", "count"), SOME)
 def test_first_packets_are_in_time_and_nobody_stutters(name: str, per_s: float, count: int) -> None:
-    check(served(name, per_s, count), MACHINES[name][1])
+    check(served(name, per_s, count, noise=0), MACHINES[name][1])
 
 
 @pytest.mark.golden
@@ -62,18 +62,20 @@ def test_first_packets_are_in_time_and_nobody_stutters(name: str, per_s: float, 
 def test_beyond_what_a_machine_can_do_more_and_more_callers_are_refused(name: str) -> None:
     results = [served(name, per_s, 1000) for per_s in LADDER[name]]
     for result in results:
-        check(result, MACHINES[name][1])
+        # Of works that take 10 % more or less some come late, by less than a packet of 20 ms.
+        check(result, MACHINES[name][1], underrun=0.005)
+        late = [one.dry_for_s for one in result.served if one.underruns]
+        assert sum(late) <= 0.020 * len(late)
     refused = [result.refused for result in results]
     assert refused == sorted(refused)
-    # Twice the callers at most refuse no more than half of those who were served before.
-    assert all(b - a <= 0.3 for a, b in zip(refused, refused[1:], strict=False))
-    assert refused[-1] > 0.5
+    # Smoothly: twice the callers refuse less than two fifths more of them.
+    assert all(b - a < 0.4 for a, b in itertools.pairwise(refused))
+    assert (refused[0] < 0.2, refused[-1] > 0.5) == (True, True)
 
 
 @pytest.mark.golden
 def test_where_works_stall_few_stutter_and_briefly() -> None:
-    stalling = replace(FASTER_CPU, noise=0.2, stall=0.002)
-    result = served("faster-cpu", 0.5, 1000, stalling)
+    result = served("faster-cpu", 0.5, 1000, noise=0.2, stall=0.002)
     assert result.first_ms(0.95) <= 600
     assert result.underrun <= 0.02
     assert sum(one.dry_for_s for one in result.callers) <= 0.001 * sum(
@@ -89,7 +91,7 @@ def test_one_caller_after_the_other_is_never_refused() -> None:
 
 
 def test_tokens_of_many_callers_are_drawn_together() -> None:
-    result = served("gpu", 60.0, 150)
+    result = served("gpu", 60.0, 120)
     check(result, 200)
     tokens = [(batch, turns) for (kind, batch), turns in result.turns.items() if kind is Kind.TOKEN]
     assert sum(batch * turns for batch, turns in tokens) > 4 * sum(turns for _, turns in tokens)
