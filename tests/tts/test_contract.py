@@ -57,7 +57,7 @@ def test_chunks_follow_each_other_without_gap_and_the_last_is_final(open_door: O
         starts = [chunk.first_sample for chunk in chunks]
         assert starts == [sum(lengths[:i]) for i in range(len(lengths))]
         assert [chunk.is_final for chunk in chunks] == [False] * 5 + [True]
-        assert {chunk.sample_rate_hz for chunk in chunks} == {RATE_HZ}
+        assert {(chunk.sample_rate_hz, chunk.voice) for chunk in chunks} == {(RATE_HZ, "ann")}
 
     asyncio.run(scenario())
 

@@ -40,7 +40,7 @@ class WorkingEngine:
 
     @property
     def voices(self) -> tuple[Voice, ...]:
-        return (Voice("ann", ("en", "zh"), RATE_HZ, self.name),)
+        return (Voice("ann", ("en", "zh"), RATE_HZ, self.name, "", ("calm", "happy")),)
 
     def gain_db(self, voice_id: str) -> float:
         return 0.0
