@@ -16,7 +16,7 @@ from tts.models.sovits import Sovits
 ALLOWED_ERROR = 1e-5
 """What a window may differ from the whole, as a share of the whole's greatest sample."""
 
-MARGIN = 3.0
+MARGIN = 10.0
 """The measure hears few latents at few places; others may differ by so much more."""
 
 _SEED = 0
