@@ -19,6 +19,7 @@ from tests.tts.models.test_sovits_windows import SPEC
 from tts.engine.chunk_schedule import ChunkSchedule
 from tts.engine.latent_noise import LatentNoise
 from tts.engine.sampling import SEEDS, Sampling
+from tts.engine.stitched import AHEAD_FRAMES
 from tts.engine.t2s_decode import End, Limits
 from tts.engine.types import Kind, Work
 from tts.engine.utterance import DRONE_TOKENS, Said, Sound, Utterance, whole
@@ -176,7 +177,7 @@ def test_the_first_chunk_is_sounded_as_soon_as_its_frames_and_their_reach_are_kn
         if isinstance(step, Sound):
             break
         pace.work(step)
-    tokens = (schedule.least_frames + 1 + REACH) // 2
+    tokens = (schedule.least_frames + 1 + REACH + AHEAD_FRAMES) // 2
     assert pace.done == {Kind.PREFILL: 1, Kind.TOKEN: tokens - 1, Kind.SOUND: 1}
     assert len(step.samples) == schedule.least_frames * HOP
 
