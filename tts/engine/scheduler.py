@@ -129,6 +129,8 @@ class Scheduler:
         # Work and audio of all requests, the newer the more, and what a second of audio takes.
         self._work, self._audio_s = Tally(), 0.0
         self._second = Usual()
+        # Sums of the lengths of sounds and of their squares, the newer the more.
+        self._sounds_s, self._sounds_s2 = 0.0, 0.0
         # Whether a request that has audio is due a step, after one without audio gave way.
         self._due = False
 
@@ -188,6 +190,9 @@ class Scheduler:
         works = [job.work for job in jobs if job.work is not None]
         kind = works[0].kind
         self.costs.observe(kind, sum(one.size for one in works) / len(works), len(works), seconds)
+        if kind is Kind.SOUND:
+            self._sounds_s = FADING * self._sounds_s + seconds
+            self._sounds_s2 = FADING * self._sounds_s2 + seconds * seconds
         for job, work in zip(jobs, works, strict=True):
             job.total.add(kind, work.size)
             job.work = None
@@ -281,13 +286,16 @@ class Scheduler:
         """What a request with audio should not count on: its work may take longer than usual, a
         turn that has begun is not broken off, and the busier the engine, the longer the queue of
         those who are due as well (that of a single server with random arrivals)."""
-        others, sounds_s = heard - 1, self._next.sounds_s
-        late_s = (self.costs.late(Kind.SOUND) - 1) * sounds_s
+        if self._sounds_s == 0:
+            return 0.0
+        # Whoever comes at any time meets long turns more often than short ones.
+        others, met_s = heard - 1, self._sounds_s2 / self._sounds_s
+        late_s = (self.costs.late(Kind.SOUND) - 1) * met_s
         prefills_s = self._first.prefills_s if silent else 0.0
         if others <= 0:
             return late_s + prefills_s
         load = min(self.second_s(others)[0], BUSIEST)
-        return late_s + max(sounds_s, prefills_s) + load / (1 - load) * sounds_s
+        return late_s + max(met_s, prefills_s) + load / (1 - load) * self._next.sounds_s
 
     def _tokens_s(self, requests: int) -> float:
         """How long it takes to draw one token for each of so many requests."""
