@@ -132,8 +132,8 @@ class Layer(nn.Module):
 
     def after(self, x: Tensor, mixed: Tensor) -> Tensor:
         """The rest of the layer, for places whose attention gave `mixed` [B, N, C]."""
-        x = self.norm1(x + self.out(mixed))
-        x = self.norm2(x + self.down(F.relu(self.up(x))))
+        x = self.norm1(self.out(mixed).add_(x))
+        x = self.norm2(self.down(F.relu(self.up(x))).add_(x))
         return x
 
     def quantise(self) -> None:
@@ -301,20 +301,22 @@ class T2s(nn.Module):
         """
         index = torch.tensor(rows, device=self.device)
         views = [state.cache.open_row(*one) for one in zip(rows, lengths, strict=True)]
-        shape = (len(rows), 3, self.spec.heads, -1)
-        scale = (self.spec.hidden // self.spec.heads) ** -0.5
-        nothing = self.table[0, :1]
+        heads, size = self.spec.heads, self.spec.hidden // self.spec.heads
+        scale, nothing = size**-0.5, self.table[0, :1]
+        # Every layer's outcome in turn, made in place: [B, C], and of each row [H, 1, D].
+        mixed = self.table.new_empty(len(rows), self.spec.hidden)
+        outcomes = mixed.view(len(rows), heads, 1, size).unbind()
 
         def attend(layer: int, qkv: Tensor) -> Tensor:
-            parts = qkv.view(shape)
-            queries = parts[:, 0].unsqueeze(2).unbind()  # [H, 1, D] a row
-            mixed = []
-            for query, pair, views_of in zip(queries, parts[:, 1:].unbind(), views, strict=True):
-                fresh, keys, values = views_of[layer]
-                fresh.copy_(pair)
+            parts = iter(qkv.view(-1, heads, 1, size).unbind())
+            for outcome, of_layers in zip(outcomes, views, strict=True):
+                key_slot, value_slot, keys, values = of_layers[layer]
+                query = next(parts)
+                key_slot.copy_(next(parts))
+                value_slot.copy_(next(parts))
                 scores = torch.baddbmm(nothing, query, keys, beta=0, alpha=scale)
-                mixed.append(torch.bmm(scores.softmax(-1), values))
-            return torch.cat(mixed).view(len(rows), -1)
+                torch.bmm(scores.softmax(-1), values, out=outcome)
+            return mixed
 
         logits = self.read(tokens, state.codes[index], attend)
         state.cache.lengths[index] += 1

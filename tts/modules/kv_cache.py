@@ -97,17 +97,18 @@ class KvCache:
         store[rows, :, :, self.lengths] = pairs[:, :, :, 0]
         return store[:, :, :, :window]
 
-    def open_row(self, row: int, length: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+    def open_row(self, row: int, length: int) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """Views for storing position `length` of one row, and then reading all up to it.
 
-        For each layer: where its keys and values go, [2, H, D], and the keys [H, D, P] and values
-        [H, P, D] of P = length + 1 positions.  Unused slots are not among them.
+        For each layer: where its key goes and where its value, [H, 1, D], and the P = length + 1
+        keys, [H, D, P], and values, [H, P, D].  Unused slots are not among them.
         """
         if self.poisoned:
             self.rows(row, row + 1).poison()
         used = self.slots[:, row, :, :, : length + 1]
-        fresh = used[:, :, :, length].unbind()
-        return list(zip(fresh, used[:, 0].mT.unbind(), used[:, 1].unbind(), strict=True))
+        fresh = used[:, :, :, length:]
+        views = (fresh[:, 0], fresh[:, 1], used[:, 0].mT, used[:, 1])
+        return list(zip(*(view.unbind() for view in views), strict=True))
 
     def mask(self, window: int) -> Tensor:
         """What to add to attention scores while a position is appended: [B, 1, 1, W], 0 or -inf."""
