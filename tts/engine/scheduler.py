@@ -212,7 +212,10 @@ class Scheduler:
         self._due = job.dry_s is None
 
     def gave_audio(self, job: Job, audio_s: float, now_s: float) -> None:
-        """A request gave a piece of audio.  Playing starts anew with one that comes too late."""
+        """A request gave a piece of audio.  Playing starts anew with one that comes too late; one
+        without a sample changes nothing."""
+        if audio_s == 0:
+            return
         done = job.total.plus(job.before, -1)
         if job.dry_s is None:
             self._first = self._first.learnt(done, self.costs)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Speech:
     """One request's pieces, as an asynchronous iterator for one reader.
 
-    `step` and `drop` belong to the worker's thread, `deliver` and the iterator to the loop's;
-    the plain attributes are guarded by the worker's condition.
+    `step` and `drop` belong to the worker's thread, `deliver` and the iterator to the loop's; the
+    plain attributes, and what reads or writes them, are guarded by the worker's condition.
     """
 
     def __init__(
@@ -58,6 +58,35 @@ class Speech:
         self.steps_after_cancel = 0
         self.settled = False
         """Whether its engine time was counted."""
+
+    @property
+    def unread_s(self) -> float:
+        """Seconds of its audio that are there and were not read."""
+        return (self.made_samples - self.read_samples) / self.sample_rate_hz
+
+    def spend(self, seconds: float, began_s: float) -> None:
+        """The engine worked on it, from `began_s` on."""
+        self.spending.spend(seconds)
+        if self.cancelled_s is not None and self.cancelled_s < began_s:
+            self.steps_after_cancel += 1
+
+    def gave(self, samples: int, now_s: float) -> None:
+        """Its engine gave a piece; its job has not been told yet."""
+        job = self.job
+        if job.played and job.dry_s is not None and job.dry_s < now_s and not self.waited:
+            self.underruns += 1
+        self.waited = False
+        self.made_samples += samples
+        self.spending.gave(samples / self.sample_rate_hz)
+
+    def waste_s(self) -> float:
+        """Engine time that went into audio that was not read, or was cancelled before it can have
+        been played."""
+        taken_s = self.read_samples / self.sample_rate_hz
+        if self.cancelled_s is not None and self.job.played and self.job.dry_s is not None:
+            unplayed_s = max(self.job.dry_s - self.cancelled_s, 0.0)
+            taken_s = min(taken_s, self.made_samples / self.sample_rate_hz - unplayed_s)
+        return self.spending.wasted_s(max(taken_s, 0.0))
 
     def __aiter__(self) -> "Speech":
         return self
@@ -95,8 +124,7 @@ class Speech:
         return self.spending.spent_s
 
     def wasted_s(self) -> float:
-        """Of that, what went into audio that was not read, or was cancelled before it can have
-        been played."""
+        """Of that, what was for nothing; see `waste_s`.  On the loop's thread."""
         return self._worker.wasted_s(self)
 
     def step(self, engine: Engine, failed: Exception | None = None) -> Step | TtsError:

@@ -141,7 +141,7 @@ class EngineWorker:
         """A reader took so many samples."""
         with self._wake:
             speech.read_samples += samples
-            speech.job.full = self._is_full(speech)
+            speech.job.full = speech.unread_s > self._ahead_s
             self._wake.notify()
 
     def cancel(self, speech: Speech) -> None:
@@ -165,9 +165,9 @@ class EngineWorker:
             return self._scheduler.costs.predict(kind, size)
 
     def wasted_s(self, speech: Speech) -> float:
-        """Engine time spent on what was not read, or was cancelled before it can have played."""
+        """See `Speech.waste_s`."""
         with self._wake:
-            return self._wasted_s(speech)
+            return speech.waste_s()
 
     # The engine's thread.
 
@@ -253,14 +253,14 @@ class EngineWorker:
             seconds = self._clock() - began_s
             self._scheduler.ran([speech.job for speech in speeches], seconds)
             for speech in speeches:
-                self._spend(speech, seconds / len(speeches), began_s)
+                speech.spend(seconds / len(speeches), began_s)
 
     def _stepped(self, speech: Speech, item: Step | TtsError, began_s: float) -> None:
         """Account for a step and what it gave."""
         with self._wake:
             job, now_s = speech.job, self._clock()
             self._scheduler.stepped(job, now_s - began_s)
-            self._spend(speech, now_s - began_s, began_s)
+            speech.spend(now_s - began_s, began_s)
             if isinstance(item, Work):
                 self._scheduler.gave_work(job, item)
             elif isinstance(item, Future):
@@ -273,21 +273,12 @@ class EngineWorker:
                 self._forget(speech)
 
     def _gave(self, speech: Speech, piece: Piece, now_s: float) -> None:
-        job, audio_s = speech.job, len(piece.samples) / speech.sample_rate_hz
-        if job.dry_s is None:
+        job, samples = speech.job, len(piece.samples)
+        if job.dry_s is None and samples:
             self._admission.came(job, now_s)
-        elif job.played and job.dry_s < now_s and not speech.waited:
-            speech.underruns += 1
-        speech.waited = False
-        speech.made_samples += len(piece.samples)
-        speech.spending.gave(audio_s)
-        self._scheduler.gave_audio(job, audio_s, now_s)
-        job.full = self._is_full(speech)
-
-    def _spend(self, speech: Speech, seconds: float, began_s: float) -> None:
-        speech.spending.spend(seconds)
-        if speech.cancelled_s is not None and speech.cancelled_s < began_s:
-            speech.steps_after_cancel += 1
+        speech.gave(samples, now_s)
+        self._scheduler.gave_audio(job, samples / speech.sample_rate_hz, now_s)
+        job.full = speech.unread_s > self._ahead_s
 
     def _forget(self, speech: Speech) -> None:
         """No more work for a speech."""
@@ -304,21 +295,10 @@ class EngineWorker:
             self._spent = Spent(
                 streams=spent.streams + 1,
                 spent_s=spent.spent_s + speech.spending.spent_s,
-                wasted_s=spent.wasted_s + self._wasted_s(speech),
+                wasted_s=spent.wasted_s + speech.waste_s(),
                 steps_after_cancel=spent.steps_after_cancel + speech.steps_after_cancel,
                 underruns=spent.underruns + speech.underruns,
             )
-
-    def _wasted_s(self, speech: Speech) -> float:
-        job, taken_s = speech.job, speech.read_samples / speech.sample_rate_hz
-        if speech.cancelled_s is not None and job.played and job.dry_s is not None:
-            unplayed_s = max(job.dry_s - speech.cancelled_s, 0.0)
-            taken_s = min(taken_s, speech.made_samples / speech.sample_rate_hz - unplayed_s)
-        return speech.spending.wasted_s(max(taken_s, 0.0))
-
-    def _is_full(self, speech: Speech) -> bool:
-        unread = speech.made_samples - speech.read_samples
-        return unread > self._ahead_s * speech.sample_rate_hz
 
     def _future_done(self, speech: Speech, _: "Future[Any]") -> None:
         with self._wake:

@@ -176,6 +176,16 @@ def test_playing_starts_anew_with_audio_that_comes_too_late() -> None:
     assert job.dry_s == 4.5
 
 
+def test_a_piece_without_a_sample_is_no_first_packet() -> None:
+    made = scheduler()
+    new, old = arrives(made, None), heard(made, work(Kind.SOUND, 10), 0.9)
+    made.gave_audio(new, 0.0, 0.1)
+    assert made.choose(0.1) == [new]
+    assert (new.dry_s, made.knows) == (None, False)
+    made.gave_audio(new, 0.95, 0.1)
+    assert made.choose(0.1) == [old]
+
+
 def test_what_an_engine_may_count_on_is_less_the_longer_others_take() -> None:
     made = scheduler()
     one = heard(made, work(Kind.SOUND, 10), 2.0)
