@@ -14,9 +14,10 @@ stitched together, `StitchedDecoder.latent`.  It holds exactly when `reach_frame
 decoder's sizes allow, and within what its far reach weighs when it is less; see
 `tts.engine.reach`.
 
-A CPU builds code for every length of window that it has not met, which takes longer than the first
-chunk may.  So windows have few lengths: multiples of `WINDOW_FRAMES`, but for what is shorter.  The
-last one begins earlier instead of being shorter, with frames that were heard already.
+A CPU builds code for every shape of window that it has not met, which takes about as long as the
+first chunk does otherwise.  So windows have few shapes: their lengths are multiples of
+`WINDOW_FRAMES`, but for what is shorter.  The last one begins earlier instead of being shorter,
+with frames that were heard already.  `warm` meets them all.
 """
 
 import sys
@@ -34,8 +35,8 @@ from tts.engine.types import Kind, Work
 from tts.models.sovits import FRAMES_PER_CODE, Latent, Sovits
 
 AHEAD_FRAMES = 4
-"""Frames held back besides those that the decoder hears, for the flow to see them: a frame frozen
-with none after it is made as if the utterance ended there."""
+"""Frames held back besides those that the decoder hears, for the flow to see them: it makes a
+frame that has none after it as if the utterance ended there."""
 
 WINDOW_FRAMES = 8
 """Windows longer than this have a multiple of it in length."""
@@ -140,7 +141,7 @@ class StitchedDecoder:
         its result will be.  It may sound less, but not nothing: look at `sounded_frames`.
 
         Codes may differ from those of earlier work where nothing was made of them.  Raises
-        ValueError when there is no phone yet, or no frame that could be sounded.
+        ValueError when there is no phone yet, or no frame that could be sounded, or none allowed.
         """
         first = self._sounded_frames
         ready = self.ready_frames(len(codes), is_last=is_last)
@@ -149,6 +150,8 @@ class StitchedDecoder:
                 f"{len(codes)} codes and {self._phones.shape[1]} phones: nothing to sound after "
                 f"{first} frames, with {self._hold_back_frames} held back"
             )
+        if most_frames is not None and most_frames < 1:
+            raise ValueError(f"most_frames is {most_frames}: at least 1")
         frames = self.sovits.frames(len(codes), self._speed)
         window = self._window(ready, frames, is_last=is_last, most_frames=most_frames)
         sounded = Sounded()
@@ -185,15 +188,16 @@ class StitchedDecoder:
 
     def _window(self, ready: int, frames: int, *, is_last: bool, most_frames: int | None) -> Window:
         first = begin = self._sounded_frames
+        reach = self._reach_frames
         most = frames if most_frames is None else most_frames
         ready = min(ready, first + most)
-        over = (ready - first) % WINDOW_FRAMES
         short = -(ready - first) % WINDOW_FRAMES
         if is_last and ready == frames and (most_frames is None or ready - first + short <= most):
             begin -= min(first, short)
         elif ready - first > WINDOW_FRAMES:
-            ready -= over
-        reach = self._reach_frames
+            ready -= (ready - first) % WINDOW_FRAMES
+            while ready + reach > frames and ready - first > WINDOW_FRAMES:
+                ready -= WINDOW_FRAMES  # rather than a window with the end in its context
         return Window(begin, first, ready, max(0, begin - reach), min(frames, ready + reach))
 
     def _freeze(self, codes: Sequence[int], last: int) -> None:
@@ -255,6 +259,22 @@ class SoundWork(Work):
     window: Window
     codes: tuple[int, ...]
     sounded: Sounded
+
+
+@torch.inference_mode()
+def warm(sovits: Sovits, ge: Tensor, *, reach_frames: int, most_frames: int) -> None:
+    """Decode silence in every shape of window that utterances are cut into, with `most_frames` in
+    one: what a machine prepares for a shape that it has not met is then there.
+
+    A CPU forgets again what it has prepared, by the capacity of oneDNN's cache of primitives; a
+    shape takes about 90 of them.
+    """
+    reach = min(reach_frames, sovits.dec.reach_frames)
+    contexts = [(0, reach), (WINDOW_FRAMES, reach), (reach, reach), (reach, 0)]
+    for frames in range(WINDOW_FRAMES, most_frames + 1, WINDOW_FRAMES):
+        for left, right in contexts:
+            latent = ge.new_zeros(1, sovits.spec.latent, left + frames + right)
+            sovits.dec(latent, ge, left, left + frames)
 
 
 @torch.inference_mode()

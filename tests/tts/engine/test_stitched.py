@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tests.tts.laws import Split, law, splits
 from tests.tts.models.test_sovits_windows import SPEC
 from tts.engine.latent_noise import LatentNoise
-from tts.engine.stitched import WINDOW_FRAMES, Sounded, StitchedDecoder, sound
+from tts.engine.stitched import WINDOW_FRAMES, Sounded, StitchedDecoder, sound, warm
 from tts.models.sovits import Sovits
 
 CODES = 34
@@ -178,6 +178,13 @@ def test_nothing_is_sounded_without_a_phone(model: Sovits) -> None:
         decoder(model).work(codes(CODES), is_last=True)
 
 
+def test_a_chunk_of_no_frames_is_refused(model: Sovits) -> None:
+    stream = decoder(model)
+    stream.extend(torch.tensor([CLAUSES[0]]))
+    with pytest.raises(ValueError, match="most_frames is 0: at least 1"):
+        stream.work(codes(CODES), is_last=True, most_frames=0)
+
+
 def test_codes_that_nothing_was_made_of_may_be_drawn_again(model: Sovits) -> None:
     said, other = codes(CODES), codes(CODES)
     other[20:] = [7] * (CODES - 20)
@@ -205,18 +212,28 @@ def test_all_codes_are_encoded_once(model: Sovits, monkeypatch: pytest.MonkeyPat
     assert encoded == [24, CODES]
 
 
-def test_long_windows_have_few_lengths(model: Sovits) -> None:
-    """The CPU builds code for each."""
-    sizes = set()
-    for known in range(24, CODES, 3):
-        stream, said = decoder(model, reach=7), codes(known)
+def test_windows_have_the_few_shapes_that_were_warmed(
+    model: Sovits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for the first of an utterance that is shorter than one, and the end of some."""
+    reach, most = 7, 24
+    decode, shapes = model.dec.forward, set[tuple[int, ...]]()
+
+    def noting(z: torch.Tensor, g: torch.Tensor, *window: int) -> torch.Tensor:
+        shapes.add((z.shape[-1], *window))
+        return decode(z, g, *window)
+
+    monkeypatch.setattr(model.dec, "forward", noting)
+    ge = decoder(model).ge
+    warm(model, ge, reach_frames=reach, most_frames=most)
+    warmed = set(shapes)
+    assert len(warmed) == 4 * most // WINDOW_FRAMES
+    for known in range(28, CODES):
+        stream, said = decoder(model, reach=reach), codes(known)
         stream.extend(torch.tensor([CLAUSES[0]]))
-        for count, is_last in ((18, False), (known, True)):
-            while stream.sounded_frames < stream.ready_frames(count, is_last=is_last):
-                work, _ = stream.work(said[:count], is_last=is_last, most_frames=24)
-                work.run([work])
-                sizes.add(work.size)
-    assert {size for size in sizes if size > WINDOW_FRAMES} == {16, 24}
+        list(given_out(stream, said[:14], is_last=False, most=WINDOW_FRAMES))
+        list(given_out(stream, said, is_last=True, most=most))
+    assert all(last - first <= WINDOW_FRAMES for _, first, last in shapes - warmed)
 
 
 @pytest.mark.parametrize("speed", [1.0, 0.83])
