@@ -29,11 +29,13 @@ class Effort:
 class ChunkSchedule:
     """The bounds of chunks, in latent frames of 20 ms."""
 
-    least_frames: int = 5
+    least_frames: int = 6
     """No chunk but an utterance's last is shorter: each takes its context besides."""
+    step_frames: int = 8
+    """Longer first chunks are a multiple of this: a CPU is slow on lengths that it meets first."""
     most_frames: int = 50
     """A chunk is made when it has grown to this, and none is longer: others wait meanwhile."""
-    most_first_frames: int = 25
+    most_first_frames: int = 24
     """The first chunk is no longer, even on a machine that cannot keep up."""
     margin_s: float = 0.03
     """How long before playback runs dry a chunk is to be there."""
@@ -51,7 +53,9 @@ class ChunkSchedule:
         if left_s <= 0:
             return self.most_first_frames
         frames = math.ceil((fixed_s + self.margin_s) / left_s)
-        return min(max(frames, self.least_frames), self.most_first_frames)
+        if frames <= self.least_frames:
+            return self.least_frames
+        return min(-(-frames // self.step_frames) * self.step_frames, self.most_first_frames)
 
     def due(
         self, ready_frames: int, *, ahead_s: float | None, effort: Effort, until_next_s: float
