@@ -89,6 +89,7 @@ def main(argv: Sequence[str]) -> dict[str, Any]:
     """Run the bench; see `bench.__main__`."""
     options = _options(argv)
     with tempfile.TemporaryDirectory(prefix="parley-capacity-") as folder:
+        options.languages = ["en"]
         voices = make_voices(Path(folder), options)
         steps = asyncio.run(_curve(Path(folder), voices[0], options))
     metrics = of_curve(steps, options.limit_ms)

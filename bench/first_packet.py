@@ -86,6 +86,7 @@ def main(argv: Sequence[str]) -> dict[str, Any]:
             "door": doors.door_name(),
             "voices": voices,
             "weights": "random",
+            "languages": options.languages,
             "roberta": options.roberta,
             "repeats": options.repeats,
             "service": options.settings,
@@ -101,8 +102,9 @@ def make_voices(folder: Path, options: argparse.Namespace) -> list[str]:
     """Write the voices that the options ask for; returns their ids, the first one's first."""
     voices_dir, pretrained_dir = folder / "voices", folder / "pretrained"
     voices_dir.mkdir()
-    texts = [text for kinds in TEXTS["zh"].values() for text in kinds]
-    random_folder.add_roberta(pretrained_dir, texts, full=options.roberta == "full")
+    if "zh" in options.languages:
+        texts = [text for kinds in TEXTS["zh"].values() for text in kinds]
+        random_folder.add_roberta(pretrained_dir, texts, full=options.roberta == "full")
     return [
         voice
         for version in options.versions
@@ -136,20 +138,29 @@ async def _measured(
     async with doors.service(settings_of(folder, options, _UNHURRIED)) as service:
         first = await hear_at_last(service.door, _request(voices[0], *HEADLINE, 0))
         metrics["first_packet_ms_cold"] = round(1000 * first.first_packet_s)
+        _say(f"cold: {1000 * first.first_packet_s:.0f} ms")
         metrics |= await _rtf(service, voices[0], options.sentences)
+        _say(f"rtf: {metrics['rtf']}")
     preload = {"gpt_sovits": {"preload": list(voices)}}
     async with doors.service(settings_of(folder, options, preload)) as service:
         first = await hear_at_last(service.door, _request(voices[0], *HEADLINE, 0))
         metrics["first_packet_ms_first"] = round(1000 * first.first_packet_s)
+        _say(f"first: {1000 * first.first_packet_s:.0f} ms")
         short = await _headline(service.door, voices[0], options.repeats)
         found = percentiles("", [1000 * one.first_packet_s for one in short])
         metrics |= {f"first_packet_ms{name}": value for name, value in found.items()}
+        _say(f"warm: p95 {found['_p95']:.0f} ms")
         metrics["audio_s_p50"] = round(float(np.median([one.audio_s for one in short])), 2)
-        metrics |= await _others(service.door, voices, options.others)
+        metrics |= await _others(service.door, voices, options.languages, options.others)
+        _say("other lengths, languages and voices: done")
         pair = await _two_callers(service.door, voices[0], options.utterances)
         metrics["rss_mb"] = round(service.rss_mb())
     metrics |= _underruns(short, pair)
     return metrics
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 async def _rtf(service: doors.Service, voice: str, sentences: int) -> dict[str, Any]:
@@ -178,12 +189,14 @@ async def _headline(door: Door, voice: str, repeats: int) -> list[Heard]:
     return heard[_WARM_UP:]
 
 
-async def _others(door: Door, voices: Sequence[str], repeats: int) -> dict[str, Any]:
+async def _others(
+    door: Door, voices: Sequence[str], languages: Sequence[str], repeats: int
+) -> dict[str, Any]:
     """The first packets of the first voice's other texts and of the other voices."""
     cases = [
         (f"_{language}_{length}", voices[0], language, length)
-        for language, lengths in TEXTS.items()
-        for length in lengths
+        for language in languages
+        for length in TEXTS[language]
         if (language, length) != HEADLINE
     ]
     cases += [(f"_{voice.lower().replace('-', '_')}", voice, *HEADLINE) for voice in voices[1:]]
@@ -239,6 +252,7 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
     """What every bench of a whole service can be told."""
     parser.add_argument("--versions", nargs="+", choices=random_voice.NAMES, default=["v2"])
     parser.add_argument("--reference-s", nargs="+", type=float, help="seconds of the references")
+    parser.add_argument("--languages", nargs="+", choices=[*TEXTS], default=[*TEXTS])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--roberta", choices=["small", "full"], default="small")
