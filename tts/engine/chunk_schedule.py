@@ -33,8 +33,10 @@ class ChunkSchedule:
     """No chunk but an utterance's last is shorter: each takes its context besides."""
     step_frames: int = 8
     """Longer first chunks are a multiple of this: a CPU is slow on lengths that it meets first."""
-    most_frames: int = 50
-    """A chunk is made when it has grown to this, and none is longer: others wait meanwhile."""
+    most_frames: int = 48
+    """A chunk is made when it has grown to this, and none is longer."""
+    turn_s: float = 0.2
+    """Chunks are shorter if they take longer to make: others wait meanwhile."""
     most_first_frames: int = 24
     """The first chunk is no longer, even on a machine that cannot keep up."""
     margin_s: float = 0.03
@@ -57,6 +59,13 @@ class ChunkSchedule:
             return self.least_frames
         return min(-(-frames // self.step_frames) * self.step_frames, self.most_first_frames)
 
+    def longest_frames(self, effort: Effort) -> int:
+        """How long a chunk may become; some multiple of `step_frames`, if of any."""
+        frames = self.most_frames
+        while frames > 2 * self.step_frames and effort.frames_s(frames) > self.turn_s:
+            frames -= self.step_frames
+        return frames
+
     def due(
         self, ready_frames: int, *, ahead_s: float | None, effort: Effort, until_next_s: float
     ) -> bool:
@@ -65,7 +74,7 @@ class ChunkSchedule:
         `ahead_s`: seconds of audio that wait to be played; None before the first chunk.
         `until_next_s`: until this can be asked again.
         """
-        if ready_frames >= self.most_frames:
+        if ready_frames >= self.longest_frames(effort):
             return True
         if ready_frames < self.first_frames(effort):
             return False
@@ -80,7 +89,7 @@ class ChunkSchedule:
         first = self.first_frames(effort)
         if ahead_s is None:
             return min(ready_frames, first)
-        most = min(ready_frames, self.most_frames)
+        most = min(ready_frames, self.longest_frames(effort))
         while most > first and effort.frames_s(most) > ahead_s - self.margin_s:
             most -= 1
         return most

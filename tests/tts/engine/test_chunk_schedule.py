@@ -64,15 +64,23 @@ def test_what_sounding_and_the_next_token_cost_counts(
 def test_few_frames_are_not_worth_a_chunk_and_many_are_made_at_once() -> None:
     assert not due(5, -1.0)
     assert due(6, -1.0)
-    assert due(50, 100.0)
+    assert due(48, 100.0)
 
 
 def test_a_chunk_is_no_longer_than_can_be_made_in_time() -> None:
-    assert length(200, 10.0) == 50
+    assert length(200, 10.0) == 48
     assert length(30, 10.0) == 30
     assert length(200, 0.231, effort(0.01)) == 20
     # Nothing can be made in time: one that is worth its context.
     assert length(200, -1.0, effort(0.01)) == 6
+
+
+def test_no_chunk_holds_others_up_for_long() -> None:
+    slow = effort(0.007, fixed_s=0.02)
+    assert length(200, 10.0, slow) == 24
+    assert [due(ready, 10.0, slow) for ready in (23, 24)] == [False, True]
+    # Shorter ones would cost more than they help.
+    assert length(200, 10.0, effort(0.03)) == 16
 
 
 @given(
