@@ -60,9 +60,10 @@ class ChunkSchedule:
         return min(-(-frames // self.step_frames) * self.step_frames, self.most_first_frames)
 
     def longest_frames(self, effort: Effort) -> int:
-        """How long a chunk may become; some multiple of `step_frames`, if of any."""
+        """How long a chunk may become; at least as long as a first one."""
+        least = max(self.first_frames(effort), 2 * self.step_frames)
         frames = self.most_frames
-        while frames > 2 * self.step_frames and effort.frames_s(frames) > self.turn_s:
+        while frames > least and effort.frames_s(frames) > self.turn_s:
             frames -= self.step_frames
         return frames
 

@@ -49,8 +49,8 @@ def test_a_later_chunk_waits_while_enough_is_ahead() -> None:
 @pytest.mark.parametrize(
     ("frame_s", "next_s", "ahead_s", "expected"),
     [
-        (0.01, 0.0, 0.24, False),
-        (0.01, 0.0, 0.22, True),
+        (0.005, 0.0, 0.14, False),
+        (0.005, 0.0, 0.12, True),
         (0.0, 0.1, 0.14, False),
         (0.0, 0.1, 0.12, True),
     ],
@@ -70,7 +70,7 @@ def test_few_frames_are_not_worth_a_chunk_and_many_are_made_at_once() -> None:
 def test_a_chunk_is_no_longer_than_can_be_made_in_time() -> None:
     assert length(200, 10.0) == 48
     assert length(30, 10.0) == 30
-    assert length(200, 0.231, effort(0.01)) == 20
+    assert length(200, 0.131, effort(0.005)) == 20
     # Nothing can be made in time: one that is worth its context.
     assert length(200, -1.0, effort(0.01)) == 6
 
@@ -80,7 +80,7 @@ def test_no_chunk_holds_others_up_for_long() -> None:
     assert length(200, 10.0, slow) == 24
     assert [due(ready, 10.0, slow) for ready in (23, 24)] == [False, True]
     # Shorter ones would cost more than they help.
-    assert length(200, 10.0, effort(0.03)) == 16
+    assert length(200, 10.0, effort(0.012)) == 16
 
 
 @given(
