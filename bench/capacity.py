@@ -89,7 +89,6 @@ def main(argv: Sequence[str]) -> dict[str, Any]:
     """Run the bench; see `bench.__main__`."""
     options = _options(argv)
     with tempfile.TemporaryDirectory(prefix="parley-capacity-") as folder:
-        options.languages = ["en"]
         voices = make_voices(Path(folder), options)
         steps = asyncio.run(_curve(Path(folder), voices[0], options))
     metrics = of_curve(steps, options.limit_ms)
@@ -229,6 +228,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--callers", nargs="+", type=float, help="the steps")
     parser.add_argument("--limit-ms", type=float, default=200.0, help="of the first packet, p95")
     parser.add_argument("--step-s", type=float, help="how long a step takes; 60, or 10 when quick")
+    parser.set_defaults(languages=["en"])
     options = parser.parse_args(argv)
     options.callers = options.callers or (QUICK_CALLERS if options.quick else CALLERS)
     options.step_s = options.step_s or (10.0 if options.quick else 60.0)

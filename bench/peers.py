@@ -76,9 +76,7 @@ class Child:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        self._process.__exit__(kind, error, traceback)  # closes stdin, at which it ends; waits
 
     def sentence(self) -> Sentence:
         """See `bench.sides.task.Side`."""
