@@ -1,13 +1,12 @@
 """Linear layers with int8 weights, for CPUs: a quarter of the memory, and of the time to read it.
 
 In: float32 rows.  Out: float32 rows, close to those of the layer that it was made of.  Weights have
-one scale for each output.  Activations are quantised as they come, each row between its own
-smallest and largest value; hence the law: a row's result does not depend on the rows beside it, to
-rounding when it is alone and to the last bit otherwise.  Knows nothing of models.  Any thread.
+one scale for each output.  Activations are quantised as they come, each row by its own largest
+value; hence the law: a row's result does not depend on the rows beside it, to the last bit in any
+company and to rounding alone.  Knows nothing of models.  Any thread.
 
-The kernels are FBGEMM's, which know one scale for all rows they are given.  A row alone takes
-`linear_dynamic`, one call.  Several rows are put on one scale before the product, each by its own,
-and brought back after it; as bytes are multiplied as integers, that is the same sum.
+The kernel is FBGEMM's, which takes one scale for all rows.  A row alone hands over its own; several
+rows are divided by their largest values before the product and multiplied after it.
 
 Without VNNI, x86 multiplies bytes in pairs and adds each pair in 16 bits, where 255 * 127 * 2 does
 not fit.  Instead of giving up one bit of every activation, as torch's own way is, weights are
@@ -19,15 +18,12 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-_LEVELS = 255
 _WEIGHT_MOST = 127
 _PAIR_MOST = 128
-"""255 * 128 is below 2^15."""
-_SMALLEST_STEP = 6.1e-5
-"""`linear_dynamic` has it: a row of less than 0.016 between its ends loses precision."""
+"""Times 255, the largest byte, this is below 2^15."""
 
-_ROW = torch.ops.quantized.linear_dynamic.default
-_ROWS = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32.default
+_PRODUCT = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32.default
+"""Rows, what a byte stands for, the byte of zero, packed weights -> rows."""
 
 
 class Int8Linear(nn.Module):
@@ -45,9 +41,9 @@ class Int8Linear(nn.Module):
         bias = torch.zeros(len(scales)) if layer.bias is None else layer.bias.detach().float()
         self.weight_bytes = numbers.numel()
         self._positive = positive
+        # Bytes 0 to 255 for what lies between 0 and 1, or 1 to 255 between -1 and 1.
+        self._byte, self._zero = (1 / 255, 0) if positive else (1 / 127, 128)
         self._bias = bias.clone()
-        self._of_ones = numbers.sum(1) * scales
-        """What the weights make of a row of ones."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch announces other ways of quantising
             weight = torch._make_per_channel_quantized_tensor(
@@ -56,22 +52,16 @@ class Int8Linear(nn.Module):
             self._packed = torch.ops.quantized.linear_prepack(weight, self._bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """A row with an infinite number stays infinite; a NaN may vanish from a row alone."""
+        """Numbers that are not finite stay visible in the rows they stand in."""
         if x.numel() == x.shape[-1]:
-            y: Tensor = _ROW(x, self._packed)
+            step = (x if self._positive else x.abs()).amax().item() * self._byte
+            y: Tensor = _PRODUCT(x, step or 1.0, self._zero, self._packed)
             return y
-        if self._positive:
-            step = (x.amax(-1, keepdim=True) / _LEVELS).clamp_min_(_SMALLEST_STEP)
-            y = _ROWS(x / step, 1.0, 0, self._packed)
-        else:
-            low, high = torch.aminmax(x, dim=-1, keepdim=True)
-            step = high.clamp_min_(0).sub_(low.clamp_max_(0))
-            step = step.div_(_LEVELS).clamp_min_(_SMALLEST_STEP)
-            zero = (low / step).round_()  # below or at 0
-            y = _ROWS((x / step).sub_(zero), 1.0, 0, self._packed)
-            y.addcmul_(zero, self._of_ones)
-        # The bias is in y already, and must not be scaled: bias + step * (y - bias).
-        return torch.lerp(self._bias, y, step)
+        # Zeros of a row of zeros become NaN and then some byte, which its size takes away again.
+        sizes = (x if self._positive else x.abs()).amax(-1, keepdim=True)
+        y = _PRODUCT(x / sizes, self._byte, self._zero, self._packed)
+        # The bias is in y already, and must not be scaled: bias + sizes * (y - bias).
+        return torch.lerp(self._bias, y, sizes)
 
     # Hooks would cost as much as the arithmetic around a product.
     __call__ = forward
