@@ -155,7 +155,8 @@ class StitchedDecoder:
         frames = self.sovits.frames(len(codes), self._speed)
         window = self._window(ready, frames, is_last=is_last, most_frames=most_frames)
         sounded = Sounded()
-        # Equal windows of one model are one batch on a GPU; a CPU gains nothing by it.
+        # Equal windows of one model are one batch on a GPU.  A CPU would gain a tenth by it, make the
+        # more urgent one wait for the other, and meet each shape once more for every batch size.
         mates = f"windows {window.shape} of the model {id(self.sovits)}"
         work = SoundWork(
             kind=Kind.SOUND,
