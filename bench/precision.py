@@ -7,8 +7,8 @@ T2S: a run is drawn in single precision; then each precision reads the same toke
 would have drawn next, with the same noise.  Compared are the distributions of every step: the
 Kullback-Leibler divergence of the penalised softmax (natural logarithm; the filters after it make
 the divergence infinite wherever a border moves), the total variation of the filtered
-distribution, and how often the same token is drawn.  int8 is torch's dynamic quantisation of the
-linear layers; it has none for convolutions, so SoVITS is not measured with it.
+distribution, and how often the same token is drawn.  int8 is that of T2S's own layers
+(`tts.modules.int8`); SoVITS has none.
 
 SoVITS: the same codes, phones, speaker and noise are decoded in each precision; compared is the
 audio, as signal-to-noise ratio against single precision.  `latent_snr_db` is that of what goes
@@ -21,13 +21,12 @@ their T2S.
 
 import argparse
 import copy
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench import random_voice
 from bench.report import result, table
@@ -44,7 +43,7 @@ from tts.engine.sampling import (
 )
 from tts.engine.t2s_decode import Limits, decode
 from tts.models.sovits import Sovits
-from tts.models.t2s import T2s, T2sInput
+from tts.models.t2s import Layer, T2s, T2sInput
 from tts.spec import T2sSpec
 
 PHONES, PROMPT = 70, 125
@@ -96,12 +95,10 @@ def utterance(spec: T2sSpec) -> T2sInput:
 
 
 def in_int8(model: T2s) -> T2s:
-    """Linear layers with int8 weights and activations quantised as they come."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch announces the successor of its quantiser
-        quantised: T2s = torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
-            copy.deepcopy(model), {nn.Linear}, dtype=torch.qint8
-        )
+    """The model with the linear layers of its transformer in int8."""
+    quantised = copy.deepcopy(model)
+    for layer in cast(Sequence[Layer], quantised.layers):
+        layer.quantise()
     return quantised
 
 

@@ -1,6 +1,7 @@
 """Laws of the autoregressive model, with tiny random weights."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tests.tts.laws import Split, holds, law, splits
 from tests.tts.models.t2s_vectors import CPU, GOLDEN, small_model
 from tts.checkpoint import CheckpointError, read_t2s
 from tts.models.t2s import T2s, T2sInput, T2sState
+from tts.modules.int8 import Int8Linear
 from tts.spec import T2sSpec
 
 SPEC = T2sSpec(
@@ -209,3 +211,70 @@ def test_a_tensor_that_is_missing_is_named() -> None:
     del checkpoint.tensors["h.layers.1.linear2.bias"]
     with pytest.raises(CheckpointError, match=r"h\.layers\.1\.linear2\.bias is missing"):
         T2s.load(checkpoint.spec, checkpoint.tensors, dtype=torch.float32, device=CPU)
+
+
+def small_int8() -> T2s:
+    checkpoint = read_t2s(GOLDEN / "ckpt" / "t2s_v2.ckpt")
+    return T2s.load(checkpoint.spec, checkpoint.tensors, dtype=torch.float32, device=CPU, int8=True)
+
+
+def test_int8_gives_logits_close_to_the_real_ones_and_keeps_no_weight_twice() -> None:
+    exact, rough = small_model("v2"), small_int8()
+    draw = torch.Generator().manual_seed(1)
+    inputs = T2sInput.of(
+        torch.randint(732, (9,), generator=draw),
+        torch.zeros(1024, 9),
+        torch.randint(1024, (6,), generator=draw),
+    )
+    wanted = torch.cat(alone(exact, inputs, TOKENS[:1]))
+    found = torch.cat(alone(rough, inputs, TOKENS[:1]))
+    noise = (found - wanted).square().mean() / wanted.square().mean()
+    assert 10 * noise.log10() < -25
+    left = {name.split(".")[2] for name, _ in rough.layers.named_parameters(prefix="layers")}
+    assert left == {"norm1", "norm2"}
+    layers = [module for module in rough.modules() if isinstance(module, Int8Linear)]
+    assert sum(layer.weight_bytes for layer in layers) == sum(
+        parameter.numel() for parameter in exact.layers.parameters() if parameter.ndim == 2
+    )
+
+
+def test_int8_reads_tokens_in_steps_as_it_reads_them_at_once() -> None:
+    model = small_int8()
+    whole = T2sInput.of(torch.arange(9), torch.zeros(1024, 9), torch.arange(100, 112))
+    known = replace(whole, codes=whole.codes[:, :4], code_lengths=torch.tensor([4]))
+    at_once, _ = begun(model, whole)
+    _, state = begun(model, known)
+    in_steps = steps(model, state, whole.codes[:, 4:])[-1]
+    # Rounding decides between two bytes now and then.
+    assert (in_steps - at_once).abs().max() < 0.01 * at_once.abs().max()
+
+
+@pytest.mark.parametrize("place", [{"dtype": torch.bfloat16}, {"device": torch.device("meta")}])
+def test_int8_is_refused_where_there_is_none(place: dict[str, Any]) -> None:
+    checkpoint = read_t2s(GOLDEN / "ckpt" / "t2s_v2.ckpt")
+    with pytest.raises(ValueError, match="only float32 on a CPU is allowed"):
+        T2s.load(
+            checkpoint.spec,
+            checkpoint.tensors,
+            **{"dtype": torch.float32, "device": CPU} | place,
+            int8=True,
+        )
+
+
+@pytest.mark.parametrize("poisoned", [False, True])
+def test_rows_stepped_by_themselves_read_what_they_read_in_a_batch(
+    model: T2s, poisoned: bool
+) -> None:
+    inputs = T2sInput.stack([utterance(*size) for size in RAGGED])
+    _, batch = begun(model, inputs, poisoned=poisoned)
+    _, apart = begun(model, inputs, poisoned=poisoned)
+    wanted = torch.stack(steps(model, batch, TOKENS), dim=1)
+    lengths = [7 + 9, 12, 3 + 4]
+    for rows in ([2], [0, 2], [1, 0], [1]):
+        moved = [apart.codes[row].item() - codes for row, (_, codes) in enumerate(RAGGED)]
+        tokens = torch.stack([TOKENS[row, moved[row]] for row in rows])
+        found = model.step_rows(tokens, apart, rows, [lengths[row] + moved[row] for row in rows])
+        expected = torch.stack([wanted[row, moved[row]] for row in rows])
+        torch.testing.assert_close(found, expected, **CLOSE)
+    assert apart.cache.lengths.tolist() == [18, 14, 9]
+    assert apart.codes.tolist() == [9 + 2, 2, 4 + 2]
