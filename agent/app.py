@@ -23,6 +23,11 @@ from agent.turns.turn_model import TurnModel
 from agent.turns.vad import VoiceActivity
 from transports.base import CallTransport
 from tts.client import TtsClient
+from tts.errors import TtsError
+
+PASSAGE_ENGINES = frozenset({"gpt-sovits"})
+"""Engines that carry the melody of a sentence over the clauses of a text; the others render each
+clause by itself."""
 
 
 class App:
@@ -95,7 +100,19 @@ class App:
             conversation=conversation,
             toolbox=self._tools.toolbox(names, ToolContext(record.id, persona.language)),
             log=record.log,
+            voice_takes_passages=await self._takes_passages(persona),
             recording=record.recording,
         )
         record.hang_up = session.hang_up
         record.end(await session.run())
+
+    async def _takes_passages(self, persona: Persona) -> bool:
+        """Whether the persona's voice is to be given text while that is being written.
+
+        Any voice speaks pieces: a service that cannot be asked is no reason to refuse a call.
+        """
+        try:
+            voices = await self._tts.voices()
+        except TtsError:
+            return False
+        return any(v.id == persona.voice and v.engine in PASSAGE_ENGINES for v in voices)

@@ -22,7 +22,6 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-from agent.chunking import ClauseChunker
 from agent.context import Conversation
 from agent.frames import (
     AgentBusyFrame,
@@ -72,7 +71,7 @@ class Replier(FrameProcessor):
         self._progress: asyncio.Task[None] | None = None
         self._summary: asyncio.Task[None] | None = None
         self._priming: asyncio.Task[None] | None = None
-        self._cut_off: list[str] = []
+        self._cut_off = ""
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """React to turns, interruptions and playback; pass everything else on."""
@@ -85,13 +84,13 @@ class Replier(FrameProcessor):
             case GreetFrame():
                 self._prime()
                 if self._services.persona.greeting and not self._reply:
-                    await self._recite(_pieces(self._services.persona.greeting, self._language))
+                    await self._recite(self._services.persona.greeting)
             case TurnDroppedFrame():
                 await self._go_on(frame)
             case NudgeFrame(nudge="prompt"):
-                await self._recite([self._services.phrases.say("still_there")])
+                await self._recite(self._services.phrases.say("still_there"))
             case NudgeFrame(nudge="goodbye"):
-                await self._recite([self._services.phrases.say("goodbye")], ends_call=True)
+                await self._recite(self._services.phrases.say("goodbye"), ends_call=True)
             case PlaybackStartedFrame():
                 await self._on_started(frame.utterance)
             case PlaybackEndedFrame():
@@ -109,40 +108,36 @@ class Replier(FrameProcessor):
             if task and not task.done():
                 await self.cancel_task(task)
 
-    @property
-    def _language(self) -> str:
-        return self._services.persona.language
-
     # Beginning a reply.
 
     async def _answer(self, text: str, timing: TurnTiming | None) -> None:
         await self._leave()
         if self._priming:
             self._priming.cancel()  # too late to be of use, and it would be in the way
-        self._cut_off = []
+        self._cut_off = ""
         self._conversation.add_user(text)
         self._turns += 1
         self._turn = _Turn(self._turns, timing) if timing else None
         reply = self._new_reply()
         await self._begin(reply, reply.answer(list(self._conversation.messages())))
 
-    async def _recite(self, pieces: list[str], *, ends_call: bool = False) -> None:
+    async def _recite(self, text: str, *, ends_call: bool = False) -> None:
         await self._leave()
         self._turn = None
         reply = self._new_reply()
         reply.ends_call = ends_call
-        await self._begin(reply, reply.recite(pieces))
+        await self._begin(reply, reply.recite(text))
 
     async def _go_on(self, frame: TurnDroppedFrame) -> None:
         """After a false alarm, say the rest; after failed ears, ask to repeat."""
         await self._notes.turn_dropped()
         if frame.reason == "stt failed":
             await self._notes.notice("stt-down", "")
-            await self._recite([self._services.phrases.say("not_caught")])
+            await self._recite(self._services.phrases.say("not_caught"))
         elif frame.interrupted and self._cut_off:
-            pieces, self._cut_off = self._cut_off, []
+            text, self._cut_off = self._cut_off, ""
             self._services.log.event("resumed")
-            await self._recite(pieces)
+            await self._recite(text)
 
     def _new_reply(self) -> Reply:
         self._utterances += 1
@@ -184,8 +179,7 @@ class Replier(FrameProcessor):
         heard_s = self._services.playback.stop(reply.utterance)
         if work and not work.done():
             await self.cancel_task(work)
-        unheard = reply.heard.text[reply.heard.heard_chars(heard_s) :].strip()
-        self._cut_off = [part for part in (unheard, *reply.unsaid) if part]
+        self._cut_off = reply.unheard(heard_s)
         await self._finish(reply, heard_s, interrupted=True)
 
     async def _on_ended(self, frame: PlaybackEndedFrame) -> None:
@@ -262,23 +256,23 @@ class Replier(FrameProcessor):
 
     async def _report_latency(self, turn: _Turn, times: ReplyTimes) -> None:
         timing = turn.timing
-        piece_s = times.first_piece_s or times.asked_s
-        chunk_s = times.first_chunk_s or piece_s
+        text_s = times.first_text_s or times.asked_s
+        chunk_s = times.first_chunk_s or text_s
         sent_s = times.first_sent_s or chunk_s
-        first_token_s = (times.first_token_s or piece_s) - times.asked_s
+        first_token_s = (times.first_token_s or text_s) - times.asked_s
         total_s = sent_s - timing.speech_end_s
         stages = {
             "endpoint": timing.decided_s - timing.speech_end_s - timing.waited_for_stt_s,
             "stt": timing.waited_for_stt_s,
-            "llm": piece_s - timing.decided_s,
-            "tts": chunk_s - piece_s,
+            "llm": text_s - timing.decided_s,
+            "tts": chunk_s - text_s,
             "send": sent_s - chunk_s,
         }
         metrics = self._services.metrics
         metrics.turn()
         metrics.stage("turn_end", timing.decided_s - timing.speech_end_s)
         metrics.stage("llm_first_token", first_token_s)
-        metrics.stage("tts_first_chunk", chunk_s - piece_s)
+        metrics.stage("tts_first_chunk", chunk_s - text_s)
         metrics.stage("voice_to_voice", total_s)
         self._services.log.event(
             "turn_latency",
@@ -293,9 +287,3 @@ class Replier(FrameProcessor):
 def _typed_text(messages: list[Any]) -> str:
     contents = [message.get("content") for message in messages if isinstance(message, dict)]
     return " ".join(content for content in contents if isinstance(content, str))
-
-
-def _pieces(text: str, language: str) -> list[str]:
-    chunker = ClauseChunker(language)
-    pieces = [*chunker.feed(text), *chunker.flush()]
-    return [piece.text for piece in pieces if piece.text]

@@ -1,13 +1,15 @@
 """A reply: one answer of the agent, from the model's first token to the last sample played.
 
 In: a source of text (the language model, or a fixed phrase).  Out: speech frames for the
-transport, and what of them was heard.  A reply is a scope: `run` owns the model's stream, the
-synthesis and the queue in between, and cancelling it ends all three.  It knows nothing of turns,
-pipelines or other replies.  Runs on the event loop's thread.
+transport, and what of them was heard.  A reply is a scope: it owns the model's stream, the
+synthesis and the runs of text in between (`agent.runs`), and cancelling it ends all three.  It
+knows nothing of turns, pipelines or other replies.  Runs on the event loop's thread.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import math
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -19,25 +21,26 @@ from pipecat.frames.frames import (
     LLMTextFrame,
 )
 
-from agent.chunking import ClauseChunker, Piece
 from agent.events import EventLog
 from agent.llm.types import ChatModel, Finished, LlmUnavailable, Message, TextDelta, ToolCall
 from agent.metrics import Metrics
 from agent.persona import Persona
 from agent.phrases import Phrases
 from agent.rtvi import ClientNotes
+from agent.runs import ClauseRuns, PassageRuns, Run, Runs, sentence_end, word_chars
 from agent.speakable import SpeakableStream
 from agent.tools.registry import Toolbox
 from agent.turns.heard import HeardText
 from transports.base import PlaybackClock
 from transports.frames import SpeechAudioFrame, SpeechEndFrame
-from tts.errors import TtsError, Unavailable
+from tts.errors import Overloaded, TextStalled, TtsError, Unavailable
 from tts.types import SpeechChunk, SynthesisRequest
 
-PIECES_AHEAD = 8
-"""Pieces the model may be ahead of the voice before its stream is left waiting."""
+CHARS_AHEAD = 400
+"""Letters the model may be ahead of the voice before its stream is left waiting.  A cloned voice
+takes up to 200 characters for a clause, and begins it when the next one has begun."""
 VOICE_BACK_WITHIN_S = 6.0
-"""How long a reply waits for a speech service that died before it is given up."""
+"""How long a reply waits for a speech service that died or refused it before it is given up."""
 VOICE_POLL_S = 0.1
 """How often it looks."""
 MAX_TOOL_ROUNDS = 4
@@ -56,6 +59,14 @@ class SpeechSource(Protocol):
     def stream(self, request: SynthesisRequest) -> AsyncGenerator[SpeechChunk, None]:
         """Speak; raises `TtsError`.  Closing the generator cancels the request."""
 
+    def stream_text(
+        self, request: SynthesisRequest, texts: AsyncIterator[str]
+    ) -> AsyncGenerator[SpeechChunk, None]:
+        """Speak the request's text and, as they come, `texts`; raises `TtsError`.
+
+        Marks index all of it.  Closing the generator cancels the request and closes `texts`.
+        """
+
     async def ready(self) -> bool:
         """Whether the service would speak now; never raises."""
 
@@ -66,7 +77,8 @@ class ReplyTimes:
 
     asked_s: float
     first_token_s: float | None = None
-    first_piece_s: float | None = None
+    first_text_s: float | None = None
+    """When the voice had something to say: a piece, or a first word if it takes text as written."""
     first_chunk_s: float | None = None
     first_sent_s: float | None = None
 
@@ -83,6 +95,16 @@ class ReplyServices:
     playback: PlaybackClock
     log: EventLog
     metrics: Metrics
+    voice_takes_passages: bool = False
+    """Whether the persona's voice speaks a passage while it is written, not pieces of it."""
+
+    def new_runs(self) -> Runs:
+        """How a reply's text is given to the persona's voice."""
+        language = self.persona.language
+        lead = "" if language in ("zh", "ja", "yue") else " "
+        if self.voice_takes_passages:
+            return PassageRuns(lead=lead)
+        return ClauseRuns(language, lead=lead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +130,24 @@ class Reply:
     """Set when the call is to end once this reply has been played."""
     audio_s: float = 0.0
     """Seconds of audio emitted."""
-    _unsaid: list[str] = field(default_factory=list)
-    # Back-pressures: the model's stream waits while the voice is this far behind.
-    _pieces: asyncio.Queue[str | None] = field(
-        default_factory=lambda: asyncio.Queue(maxsize=PIECES_AHEAD)
-    )
+    _runs: Runs = field(init=False)
+    _waiting: deque[Run] = field(default_factory=deque)
+    # Bounded by `_keep_near`: the model's stream waits while the voice is far behind.
+    _queue: asyncio.Queue[Run | None] = field(default_factory=asyncio.Queue)
+    _saying: Run | None = None
+    _past_chars: int = 0
+    """How much of `heard.text` the voice is done with."""
+    _told_chars: int = 0
+    """How much of it the client was told."""
+    _nearer: asyncio.Event = field(default_factory=asyncio.Event)
 
-    @property
-    def lead(self) -> str:
-        """The space this language puts between two pieces."""
-        return "" if self.services.persona.language in ("zh", "ja", "yue") else " "
+    def __post_init__(self) -> None:
+        self._runs = self.services.new_runs()
 
-    @property
-    def unsaid(self) -> list[str]:
-        """Pieces that were ready but had not reached the voice."""
-        return list(self._unsaid)
+    def unheard(self, heard_s: float) -> str:
+        """What was ready to be said and not heard when `heard_s` of the audio had played."""
+        begun = self.heard.text[self.heard.heard_chars(heard_s) :]
+        return (begun + "".join(run.lead + run.text for run in self._waiting)).strip()
 
     async def answer(self, messages: list[Message]) -> None:
         """Ask the model and speak its answer.
@@ -131,9 +156,9 @@ class Reply:
         """
         await self._run(self._think(list(messages)))
 
-    async def recite(self, pieces: list[str]) -> None:
-        """Speak fixed pieces of text.  Raises `VoiceLost`."""
-        await self._run(self._read_out(pieces))
+    async def recite(self, text: str) -> None:
+        """Speak a fixed text.  Raises `VoiceLost`."""
+        await self._run(self._say(text))
 
     async def _run(self, source: Awaitable[None]) -> None:
         try:
@@ -145,17 +170,46 @@ class Reply:
 
     async def _source(self, source: Awaitable[None]) -> None:
         await source
-        await self._pieces.put(None)
+        await self._queue.put(None)
 
-    async def _read_out(self, pieces: list[str]) -> None:
-        for piece in pieces:
-            await self._queue(piece)
+    async def _write(self, text: str) -> None:
+        """Give the voice more of a passage; returns when it is not too far behind."""
+        self._add(text)
+        await self._keep_near()
 
-    async def _queue(self, piece: str) -> None:
-        if self.times.first_piece_s is None:
-            self.times.first_piece_s = asyncio.get_running_loop().time()
-        self._unsaid.append(piece)
-        await self._pieces.put(piece)
+    async def _say(self, rest: str) -> None:
+        """Give the voice the rest of a passage, or all of one; returns like `_write`."""
+        self._add(rest)
+        self._end_passage()
+        await self._keep_near()
+
+    def _add(self, text: str) -> None:
+        saying = self._saying
+        before = saying.text if saying else ""
+        self._begin(self._runs.write(text))
+        if saying:
+            self.heard.add_text(saying.text[len(before) :])
+
+    def _end_passage(self) -> None:
+        self._begin(self._runs.end_passage())
+
+    def _begin(self, runs: list[Run]) -> None:
+        if runs and self.times.first_text_s is None:
+            self.times.first_text_s = asyncio.get_running_loop().time()
+        for run in runs:
+            self._waiting.append(run)
+            self._queue.put_nowait(run)
+
+    async def _keep_near(self) -> None:
+        while self._chars_ahead > CHARS_AHEAD:
+            self._nearer.clear()
+            await self._nearer.wait()
+
+    @property
+    def _chars_ahead(self) -> int:
+        # Not what nobody says: the voice would wait for words, and the words for the voice.
+        ahead = word_chars(self.heard.text[self._past_chars :])
+        return ahead + sum(word_chars(run.text) for run in self._waiting)
 
     # The model's side.
 
@@ -172,15 +226,15 @@ class Reply:
             self.services.log.event("llm_failed", error=str(error), began=error.began)
             self.services.metrics.error("llm")
             await self.notes.notice("llm-down", "")
-            await self._queue(self.services.phrases.say("llm_down"))
+            self._end_passage()
+            await self._say(self.services.phrases.say("llm_down"))
             return
-        if not began and not self._unsaid and not self.heard.text:
+        if not began and not self._waiting and not self.heard.text:
             self.services.log.event("llm_empty")
-            await self._queue(self.services.phrases.say("not_caught"))
+            await self._say(self.services.phrases.say("not_caught"))
 
     async def _stream_once(self, messages: list[Message]) -> tuple[str, list[ToolCall]]:
         speech = SpeakableStream(self.services.persona.language)
-        chunker = ClauseChunker(self.services.persona.language)
         text, calls = "", list[ToolCall]()
         await self.emit(LLMFullResponseStartFrame())
         events = self.services.chat.stream(messages, tools=self.services.tools.specs)
@@ -193,24 +247,20 @@ class Reply:
                         self._note_first_token()
                         text += delta
                         await self.emit(LLMTextFrame(delta))
-                        await self._queue_pieces(chunker.feed(speech.feed(delta)))
+                        await self._write(speech.feed(delta))
                     case ToolCall():
                         self._note_first_token()
                         calls.append(event)
                     case Finished(reason):
                         self.services.log.event("llm_finished", reason=reason, text=text)
-        await self._queue_pieces([*chunker.feed(speech.flush()), *chunker.flush()])
+        # What the voice held back is said now, before any tool runs.
+        await self._say(speech.flush())
         await self.emit(LLMFullResponseEndFrame())
         return text, calls
 
     def _note_first_token(self) -> None:
         if self.times.first_token_s is None:
             self.times.first_token_s = asyncio.get_running_loop().time()
-
-    async def _queue_pieces(self, pieces: list[Piece]) -> None:
-        for piece in pieces:
-            if piece.text:
-                await self._queue(piece.text)
 
     async def _use_tools(self, text: str, calls: list[ToolCall]) -> list[Message]:
         """Run the tools; returns the messages that tell the model of them."""
@@ -241,7 +291,7 @@ class Reply:
             done, _ = await asyncio.wait({running}, timeout=FILLER_AFTER_S)
             if not done:
                 occasion = self.services.tools.filler(call)
-                await self._queue(self.services.phrases.say(occasion))
+                await self._say(self.services.phrases.say(occasion))
             outcome = await running
         finally:
             running.cancel()
@@ -252,46 +302,58 @@ class Reply:
     # The voice's side.
 
     async def _speak(self) -> None:
-        while (piece := await self._pieces.get()) is not None:
-            self._unsaid.pop(0)
-            await self._say(piece)
+        while (run := await self._queue.get()) is not None:
+            self._waiting.popleft()
+            self._saying = run
+            self.heard.add_piece(run.text, self.audio_s, lead=run.lead)
+            await self._say_run(run)
+            self._saying = None
+            await self._pass(len(self.heard.text))
         await self.emit(SpeechEndFrame(utterance=self.utterance))
 
-    async def _say(self, piece: str) -> None:
-        """Speak one piece; if the service dies, wait for it, and repeat what was not begun."""
-        lead = self.lead if self.heard.text else ""
-        self.heard.add_piece(piece, self.audio_s, lead=lead)
-        await self.notes.agent_text(self.utterance, lead + piece)
-        while True:
+    async def _say_run(self, run: Run) -> None:
+        """Speak a run; if the service breaks off, wait for it, and say the rest."""
+        start, silent_since_s = 0, None
+        while await run.goes_on(start):
             began_s = self.audio_s
             try:
-                async with aclosing(self._chunks(piece)) as chunks:
+                async with aclosing(self._chunks(run, start)) as chunks:
                     async for chunk in chunks:
                         await self._emit_chunk(chunk)
                 return
-            except Unavailable as error:
-                self.services.log.event("tts_lost", error=str(error))
-                self.services.metrics.error("tts")
-                self.heard.drop_marks_after(self.audio_s)
-                await self._wait_for_voice()
-                if self.audio_s > began_s:
-                    return  # the rest of this piece is lost; the reply goes on
+            except (Unavailable, Overloaded, TextStalled) as error:
+                self._note_trouble("tts_lost", error)
+                spoken = self.heard.break_off(self.audio_s)
+                if silent_since_s is None or self.audio_s > began_s:
+                    silent_since_s = asyncio.get_running_loop().time()
+                await self._wait_for_voice(silent_since_s + VOICE_BACK_WITHIN_S)
             except TtsError as error:
-                self.services.log.event("tts_failed", code=error.code, error=str(error))
-                self.services.metrics.error("tts")
-                self.heard.drop_marks_after(self.audio_s)
-                return
+                self._note_trouble("tts_failed", error)
+                spoken = self.heard.break_off(self.audio_s)
+                # It would fail there again: the sentence is lost, as far as it is written.
+                spoken = (sentence_end(run.text, start + spoken) or len(run.text)) - start
+            self.heard.go_on_at(spoken, self.audio_s)
+            start += spoken
 
-    def _chunks(self, piece: str) -> AsyncGenerator[SpeechChunk, None]:
-        persona = self.services.persona
-        return self.services.tts.stream(
-            SynthesisRequest(piece, persona.voice, persona.language, persona.speed, persona.emotion)
+    def _note_trouble(self, event: str, error: TtsError) -> None:
+        self.services.log.event(event, code=error.code, error=str(error))
+        self.services.metrics.error("tts")
+
+    def _chunks(self, run: Run, start: int) -> AsyncGenerator[SpeechChunk, None]:
+        """The audio of a run's text from `start` on."""
+        persona, text = self.services.persona, run.text[start:]
+        request = SynthesisRequest(
+            text, persona.voice, persona.language, persona.speed, persona.emotion
         )
+        if run.complete:
+            return self.services.tts.stream(request)
+        return self.services.tts.stream_text(request, run.texts(start + len(text)))
 
     async def _emit_chunk(self, chunk: SpeechChunk) -> None:
         if self.times.first_chunk_s is None:
             self.times.first_chunk_s = asyncio.get_running_loop().time()
         self.heard.add_marks(chunk.marks)
+        await self._pass(self.heard.heard_chars(math.inf))
         if chunk.pcm:
             await self.services.playback.wait_for_room(self.utterance, self.audio_s)
             self.audio_s += len(chunk.pcm) / 2 / chunk.sample_rate_hz
@@ -304,9 +366,19 @@ class Reply:
                 )
             )
 
-    async def _wait_for_voice(self) -> None:
-        for _ in range(round(VOICE_BACK_WITHIN_S / VOICE_POLL_S)):
+    async def _pass(self, chars: int) -> None:
+        """The voice is done with the first `chars`; the client is told up to the sentence's end."""
+        self._past_chars = max(self._past_chars, chars)
+        self._nearer.set()
+        if self._past_chars > self._told_chars:
+            text, told = self.heard.text, self._told_chars
+            self._told_chars = sentence_end(text, self._past_chars - 1) or len(text)
+            await self.notes.agent_text(self.utterance, text[told : self._told_chars])
+
+    async def _wait_for_voice(self, until_s: float) -> None:
+        """Return when the service may be asked again; raises `VoiceLost` at loop time `until_s`."""
+        while asyncio.get_running_loop().time() < until_s:
+            await asyncio.sleep(VOICE_POLL_S)
             if await self.services.tts.ready():
                 return
-            await asyncio.sleep(VOICE_POLL_S)
         raise VoiceLost("the speech service did not come back")

@@ -58,8 +58,10 @@ class Session:
         conversation: Conversation,
         toolbox: Toolbox,
         log: EventLog,
+        voice_takes_passages: bool,
         recording: StereoRecording | None = None,
     ) -> None:
+        """`voice_takes_passages`: see `ReplyServices`."""
         self._transport = transport
         self._log = log
         self._hung_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -90,6 +92,7 @@ class Session:
                 playback=transport.playback,
                 log=log,
                 metrics=shared.metrics,
+                voice_takes_passages=voice_takes_passages,
             ),
             conversation=conversation,
             notes=self._notes,

@@ -1,7 +1,8 @@
 """The heard clock: which words of a reply the caller has really heard.
 
-In: the pieces of an utterance as they are synthesised, with their marks, and a playback position
-in seconds.  Out: the text up to that position and the text after it.  Pure.
+In: the pieces of an utterance as they are synthesised, maybe while they are being written, with
+their marks, and a playback position in seconds.  Out: the text up to that position and the text
+after it.  Pure.
 """
 
 from collections.abc import Sequence
@@ -57,6 +58,10 @@ class HeardText:
         """
         self._pieces.append(_Piece(lead if self._pieces else "", text, start_s))
 
+    def add_text(self, text: str) -> None:
+        """The newest piece goes on."""
+        self._pieces[-1].text += text
+
     def add_marks(self, marks: Sequence[Mark]) -> None:
         """Marks of the newest piece, with times relative to the piece."""
         self._pieces[-1].marks.extend(mark for mark in marks if mark.kind == "word")
@@ -79,10 +84,24 @@ class HeardText:
             before += len(piece.lead) + len(piece.text)
         return heard
 
-    def drop_marks_after(self, end_s: float) -> None:
-        """The newest piece's audio broke off at `end_s` of the utterance."""
+    def break_off(self, end_s: float) -> int:
+        """The newest piece's audio broke off at `end_s` of the utterance.
+
+        Returns how many of its characters were spoken, in words that would count as heard.
+        """
         piece = self._pieces[-1]
-        piece.marks = [mark for mark in piece.marks if piece.start_s + mark.end_s <= end_s]
+        came_s = end_s - piece.start_s
+        piece.marks = [mark for mark in piece.marks if _counts_from_s(mark) <= came_s]
+        return piece.heard_chars(end_s)
+
+    def go_on_at(self, chars: int, start_s: float) -> None:
+        """Part the newest piece: what follows its first `chars` begins at `start_s`."""
+        piece = self._pieces[-1]
+        if chars:
+            piece.text, rest = piece.text[:chars], piece.text[chars:]
+            self._pieces.append(_Piece("", rest, start_s))
+        else:
+            piece.start_s = start_s
 
     def next_word_s(self, position_s: float) -> float | None:
         """The next position at which one more word counts as heard; None after the last."""

@@ -50,6 +50,7 @@ class Call:
     tts: FakeTts = field(default_factory=FakeTts)
     persona: Persona = PERSONA
     turns: TurnsConfig = field(default_factory=lambda: TurnsConfig(idle_prompt_s=0))
+    voice_takes_passages: bool = False
     stt_s: float = 0.1
     stt_fails: int = 0
     toolbox: Toolbox = field(default_factory=lambda: Toolbox([], ToolContext("call", "en")))
@@ -103,6 +104,7 @@ class Call:
             conversation=self.conversation,
             toolbox=self.toolbox,
             log=self.log,
+            voice_takes_passages=self.voice_takes_passages,
         )
         for when, action in self.events_at:
             loop.call_at(when, action)

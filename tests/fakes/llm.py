@@ -17,10 +17,11 @@ class Say:
 
 @dataclass
 class Use:
-    """Ask for a tool."""
+    """Ask for a tool, maybe after some words."""
 
     tool: str
     arguments: str = "{}"
+    after: str = ""
 
 
 @dataclass
@@ -54,7 +55,9 @@ class FakeLlm:
         try:
             await asyncio.sleep(self.first_token_s)
             match answer:
-                case Use(tool, arguments):
+                case Use(tool, arguments, after):
+                    if after:
+                        yield TextDelta(after)
                     yield ToolCall(f"call-{len(self.asked)}", tool, arguments)
                 case Fail(after):
                     for word in after.split():

@@ -71,8 +71,44 @@ def test_a_piece_whose_audio_was_lost_is_not_heard() -> None:
     lost.add_marks([Mark(0, 3, 0.0, 0.5), Mark(4, 7, 0.5, 1.0)])
     lost.add_piece("Lost words here.", 1.0, lead=" ")
     lost.add_marks([Mark(0, 4, 0.0, 0.5), Mark(5, 10, 0.5, 1.0)])
-    lost.drop_marks_after(1.6)
+    assert lost.break_off(1.6) == len("Lost")
     lost.add_piece("Three.", 1.6, lead=" ")
     lost.add_marks([Mark(0, 5, 0.0, 0.5)])
     assert lost.heard(99) == "One two. Lost Three."
     assert lost.text == heard.text
+
+
+def test_a_piece_grows_while_it_is_spoken() -> None:
+    heard = HeardText()
+    heard.add_piece("One", 2.0)
+    heard.add_text(" two,")
+    heard.add_marks([Mark(0, 3, 0.0, 0.5), Mark(4, 7, 0.5, 1.0)])
+    heard.add_text(" three.")
+    assert said(heard, 3.0) == "One two,"
+    assert heard.text == "One two, three."
+
+
+def test_what_broke_off_goes_on_in_the_same_text() -> None:
+    heard = HeardText()
+    heard.add_piece("Before.", 0.0)
+    heard.add_marks([Mark(0, 6, 0.0, 0.5)])
+    heard.add_piece("One two, three four.", 0.5, lead=" ")
+    heard.add_marks([Mark(0, 3, 0.0, 0.5), Mark(4, 7, 0.5, 1.0), Mark(9, 14, 1.0, 1.5)])
+    spoken = heard.break_off(1.6)
+    assert spoken == len("One two,")
+    heard.go_on_at(spoken, 1.6)
+    heard.add_marks([Mark(1, 6, 0.0, 0.5), Mark(7, 11, 0.5, 1.0)])
+    assert said(heard, 1.7) == "Before. One two,"
+    assert said(heard, 1.9) == "Before. One two, three"
+    assert said(heard, 99) == heard.text == "Before. One two, three four."
+
+
+def test_what_broke_off_before_its_first_word_begins_again() -> None:
+    heard = HeardText()
+    heard.add_piece("Before.", 0.0)
+    heard.add_marks([Mark(0, 6, 0.0, 0.5)])
+    heard.add_piece("One.", 0.5, lead=" ")
+    heard.go_on_at(heard.break_off(0.7), 0.7)
+    heard.add_marks([Mark(0, 3, 0.0, 0.5)])
+    assert heard.next_word_s(0.5) == 0.95
+    assert said(heard, 99) == "Before. One."
