@@ -155,8 +155,8 @@ class StitchedDecoder:
         frames = self.sovits.frames(len(codes), self._speed)
         window = self._window(ready, frames, is_last=is_last, most_frames=most_frames)
         sounded = Sounded()
-        # Equal windows of one model are one batch on a GPU.  A CPU would gain a tenth by it, make the
-        # more urgent one wait for the other, and meet each shape once more for every batch size.
+        # Equal windows of one model are one batch on a GPU.  A CPU would gain a tenth by it, but
+        # the more urgent one would wait, and each size of batch has shapes of its own to meet.
         mates = f"windows {window.shape} of the model {id(self.sovits)}"
         work = SoundWork(
             kind=Kind.SOUND,
