@@ -4,13 +4,14 @@
 #   bench/gpu.sh              on the GPU; results in $OUT, or else in bench/results
 #   bench/gpu.sh --dry        the same steps on the CPU, quick: proves that they run
 #
-# PYTHON names the interpreter (python3); it needs torch, numpy and psutil for the models alone, and
-# what `parley-voice[gpt-sovits]` needs for the service.  Each step leaves a JSON file with the
-# device's name; a step that cannot run, or fails, is said and the others go on.  The exit status is
-# the number of steps that failed.
+# PYTHON names the interpreter (python3), THREADS the CPU threads of the models (2).  It needs torch,
+# numpy and psutil for the models alone, and what `parley-voice[gpt-sovits]` needs for the service.
+# Each step leaves a JSON file with the device's name; a step that cannot run, or fails, is said and
+# the others go on.  The exit status is the number of steps that failed.
 set -u
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
+threads=${THREADS:-2}
 device=cuda
 results=${OUT:-bench/results}
 quick=()
@@ -62,16 +63,22 @@ NAME
 
 if has pytest hypothesis loguru; then
   echo "== tests of graphs and of the models' steps on this device"
-  timeout 120 "$PYTHON" -m pytest -q -p no:cacheprovider \
+  timeout 200 "$PYTHON" -m pytest -q -p no:cacheprovider \
     tests/tts/engine/test_graphed.py tests/tts/engine/test_t2s_runtime.py ||
     { echo "FAILED: tests"; failed=$((failed + 1)); }
 else
   echo "tests left out"
 fi
 step gpu_check "eager" 150 --device "$device" --versions "${versions[@]}" ${quick[@]+"${quick[@]}"}
-if [ "$device" = cuda ]; then rows=(1 4 16 64); else rows=(1 2); fi
+if [ "$device" = cuda ]; then
+  rows=(1 4 16 64)
+  callers=(1 4 16 32 48 64 96)
+else
+  rows=(1 2)
+  callers=(1 2)
+fi
 step decode "models" 180 --device "$device" --versions "${versions[@]}" --rows "${rows[@]}" \
-  ${quick[@]+"${quick[@]}"}
+  --threads "$threads" ${quick[@]+"${quick[@]}"}
 
 if has pydantic loguru soxr safetensors wordsegment; then
   has grpc grpc_health || echo "no gRPC: the service is measured in this process, without the wire"
@@ -79,11 +86,11 @@ if has pydantic loguru soxr safetensors wordsegment; then
   if [ "$device" = cpu ]; then many='{}'; fi
   if has transformers jieba pypinyin; then languages=(en zh); else languages=(en); fi
   for version in "${versions[@]}"; do
-    step first_packet "$version" 120 --device "$device" --versions "$version" \
+    step first_packet "$version" 120 --device "$device" --threads "$threads" --versions "$version" \
       --languages "${languages[@]}" --settings "$many" ${quick[@]+"${quick[@]}"}
   done
-  step capacity v2 200 --device "$device" --versions v2 --languages en --settings "$many" \
-    --step-s 10 --callers 1 2 8 16 32 48 64 96 ${quick[@]+"${quick[@]}"}
+  step capacity v2 200 --device "$device" --threads "$threads" --settings "$many" \
+    --callers "${callers[@]}" --step-s 10 ${quick[@]+"${quick[@]}"}
 else
   echo "first_packet and capacity left out"
 fi
