@@ -75,6 +75,9 @@ def add_roberta(pretrained_dir: Path, texts: Iterable[str], *, full: bool) -> No
     """
     # Not before Chinese is wanted: `transformers` takes seconds to import.
     from transformers import BertConfig, BertModel, BertTokenizerFast  # type: ignore[attr-defined]
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
 
     folder = pretrained_dir / official.ROBERTA
     folder.mkdir(parents=True)
