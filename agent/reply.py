@@ -41,8 +41,8 @@ CHARS_AHEAD = 400
 takes up to 200 characters for a clause, and begins it when the next one has begun."""
 VOICE_BACK_WITHIN_S = 6.0
 """How long a reply waits for a speech service that died or refused it before it is given up."""
-VOICE_POLL_S = 0.1
-"""How often it looks."""
+VOICE_POLL_S = 0.25
+"""How often it looks, and asks again."""
 MAX_TOOL_ROUNDS = 4
 """Times in one reply that tool results may lead to more tool calls."""
 FILLER_AFTER_S = 1.2

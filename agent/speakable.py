@@ -1,8 +1,8 @@
 """Makes what a language model writes fit to be spoken.
 
 In: its text as it is streamed, in deltas of any length.  Out: the same without markup, with web
-addresses and signs in words: one line a sentence, list item or heading.  Stands before the
-chunker, because markup straddles pieces.  Knows nothing of voices; reading numbers is theirs.
+addresses and signs in words: one line a sentence, list item or heading.  Stands before
+`agent.runs`, because markup straddles pieces.  Knows nothing of voices; reading numbers is theirs.
 Pure; one stream for one answer.
 
 The law: the outputs joined are the same however the text was split into deltas.  It holds because

@@ -163,6 +163,16 @@ def test_a_very_long_answer_is_several_texts_that_lose_nothing() -> None:
     assert call.words().split() == answer.replace(".", "").split()
 
 
+def test_a_very_long_greeting_is_several_requests_that_lose_nothing() -> None:
+    greeting = "Another sentence of seven words is here. " * 100
+    persona = PERSONA.model_copy(update={"greeting": greeting})
+    call = Call(persona=persona, voice_takes_passages=True, tts=FakeTts(word_s=0.04))
+    call.run(until=40)
+    assert "".join(request.text for request in call.tts.requests) == greeting
+    assert len(call.tts.requests) == 3 and call.tts.passages == []
+    assert call.context()[-1] == ("assistant", greeting.strip())
+
+
 def test_a_very_long_answer_is_not_written_far_ahead_of_the_voice() -> None:
     call = a_call(Say("Another sentence of seven words is here. " * 200)).run(until=20)
     assert call.llm.tokens_sent < 250
