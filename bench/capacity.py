@@ -14,7 +14,6 @@ counted: the mean number of callers that were there.
 
 import argparse
 import asyncio
-import contextlib
 import math
 import tempfile
 import time
@@ -144,29 +143,24 @@ async def _curve(folder: Path, voice: str, options: argparse.Namespace) -> list[
             await asyncio.sleep(1.0)
         print(HEADER)
         for callers in options.callers:
-            steps.append(await _step(service.door, voice, callers, options.step_s))
+            steps.append(await step_of(service.door, voice, callers, options.step_s))
             print(steps[-1].row(), flush=True)
             if not steps[-1].holds(options.limit_ms):
                 break
     return steps
 
 
-async def _step(door: Door, voice: str, callers: float, seconds: float) -> Step:
+async def step_of(door: Door, voice: str, callers: float, seconds: float) -> Step:
     """Callers arriving so that `callers` are there on average."""
     step = Step(seconds=seconds)
     draw = np.random.default_rng(round(10 * callers))
     began_s = time.perf_counter()
     stay_s = (FEWEST_REPLIES + MOST_REPLIES) / 2 * (SPEAKS_S + REPLY_S)
-    tasks: list[asyncio.Task[None]] = []
-    with contextlib.ExitStack() as stack:
-        stack.callback(lambda: [task.cancel() for task in tasks])
+    async with asyncio.TaskGroup() as group:
         for number, (at_s, replies) in enumerate(arrivals(callers, seconds, stay_s, draw)):
             await asyncio.sleep(max(0.0, began_s + at_s - time.perf_counter()))
-            caller = _caller(step, door, voice, replies, np.random.default_rng(number))
-            tasks.append(asyncio.create_task(caller, name=f"caller-{number}"))
-        await asyncio.sleep(max(0.0, began_s + seconds - time.perf_counter()))
-    await asyncio.gather(*tasks, return_exceptions=True)
-    _raise_first(tasks)
+            caller = _Caller(step, door, voice, began_s + seconds, np.random.default_rng(number))
+            group.create_task(caller.talk(replies), name=f"caller-{number}")
     return step
 
 
@@ -189,31 +183,35 @@ def arrivals(
         yield at_s, int(draw.choice(replies))
 
 
-async def _caller(
-    step: Step, door: Door, voice: str, replies: int, draw: np.random.Generator
-) -> None:
-    """One caller's conversation; it speaks first."""
-    came_s = time.perf_counter()
-    try:
+@dataclass
+class _Caller:
+    """One caller; once the step has ended it asks for nothing more, but hears its reply out."""
+
+    step: Step
+    door: Door
+    voice: str
+    ends_s: float
+    draw: np.random.Generator
+
+    async def talk(self, replies: int) -> None:
+        """A conversation of so many replies; the caller speaks first."""
+        came_s = time.perf_counter()
         for _ in range(replies):
-            await asyncio.sleep(draw.exponential(SPEAKS_S))
+            await asyncio.sleep(min(self.draw.exponential(SPEAKS_S), self._left_s()))
+            if not self._left_s():
+                break
             try:
-                heard = await hear(door, _request(voice, int(draw.integers(100))))
+                heard = await hear(self.door, _request(self.voice, int(self.draw.integers(100))))
             except Overloaded:
-                step.refused += 1
+                self.step.refused += 1
                 continue
-            step.replies.append(heard)
+            self.step.replies.append(heard)
             played_s = heard.first_packet_s + heard.audio_s + sum(heard.gaps_s)
-            await asyncio.sleep(max(0.0, played_s - heard.last_packet_s))
-    finally:
-        step.caller_s += time.perf_counter() - came_s
+            await asyncio.sleep(min(max(0.0, played_s - heard.last_packet_s), self._left_s()))
+        self.step.caller_s += min(time.perf_counter(), self.ends_s) - came_s
 
-
-def _raise_first(tasks: Sequence["asyncio.Task[None]"]) -> None:
-    """What went wrong with a caller, if anything did but the end of the step."""
-    for task in tasks:
-        if not task.cancelled() and (error := task.exception()):
-            raise error
+    def _left_s(self) -> float:
+        return max(0.0, self.ends_s - time.perf_counter())
 
 
 def _request(voice: str, number: int) -> SynthesisRequest:

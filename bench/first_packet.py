@@ -108,7 +108,9 @@ def make_voices(folder: Path, options: argparse.Namespace) -> list[str]:
     return [
         voice
         for version in options.versions
-        for voice in random_folder.add_voices(voices_dir, version, options.reference_s)
+        for voice in random_folder.add_voices(
+            voices_dir, version, options.reference_s, options.languages
+        )
     ]
 
 

@@ -20,7 +20,6 @@ from tts.voices.manifest import FILE_NAME as MANIFEST
 from tts.voices.manifest import parse_manifest
 from tts.voices.sources import read_sources
 
-LANGUAGES = ("en", "zh")
 CODES_PER_S = 25
 _MANIFEST = """
 name = "{name}"
@@ -36,7 +35,9 @@ _SMALL_LAYERS = 3
 """The last two layers are not used."""
 
 
-def add_voices(voices_dir: Path, version: str, references_s: Iterable[float]) -> list[str]:
+def add_voices(
+    voices_dir: Path, version: str, references_s: Iterable[float], languages: Iterable[str]
+) -> list[str]:
     """Voices of one version that differ in the length of their reference; returns their ids."""
     t2s, sovits = random_voice.t2s_spec(version), random_voice.sovits_spec(version)
     digests = [_weights(voices_dir, t2s), _weights(voices_dir, sovits)]
@@ -50,7 +51,7 @@ def add_voices(voices_dir: Path, version: str, references_s: Iterable[float]) ->
         save_compiled(
             CompiledVoice(
                 prompts={"neutral": _prompt(t2s, sovits, seconds)},
-                languages=LANGUAGES,
+                languages=tuple(languages),
                 sample_rate_hz=sovits.sample_rate_hz,
                 gain_db=0.0,
                 t2s_sha256=digests[0],

@@ -1,10 +1,17 @@
 """The bench `capacity`: who comes when, and which step still holds."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+
 import numpy as np
 import pytest
 
+from bench import capacity
 from bench.capacity import FEWEST_REPLIES, MOST_REPLIES, Step, arrivals, of_curve
 from bench.listener import Heard
+from tests.virtual_time import run
+from tts.errors import Overloaded
+from tts.types import SpeechChunk, SynthesisRequest
 
 
 def step(callers: float, *, first_s: float, gaps: int = 0, refused: int = 0) -> Step:
@@ -50,3 +57,42 @@ def test_callers_come_at_random_and_are_as_many_as_asked_for() -> None:
     assert len(come) * stay_s / seconds == pytest.approx(callers, rel=0.1)
     assert all(1 <= replies <= MOST_REPLIES for _, replies in come)
     assert all(replies >= FEWEST_REPLIES for at_s, replies in come if at_s > 0)
+
+
+class Instant:
+    """A door that gives a second of audio after a while."""
+
+    def __init__(self, first_s: float, *, refuses: bool = False) -> None:
+        self._first_s = first_s
+        self._refuses = refuses
+        self.asked_s: list[float] = []
+
+    async def stream(self, request: SynthesisRequest) -> AsyncGenerator[SpeechChunk]:
+        self.asked_s.append(asyncio.get_running_loop().time())
+        if self._refuses:
+            raise Overloaded("no time")
+        await asyncio.sleep(self._first_s)
+        yield SpeechChunk(bytes(2000), 1000, 0, (), True)
+
+
+@pytest.fixture
+def virtual_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capacity.time, "perf_counter", lambda: asyncio.get_running_loop().time())
+
+
+@pytest.mark.usefixtures("virtual_clock")
+def test_replies_under_way_when_a_step_ends_are_heard_out_and_no_more_are_asked_for() -> None:
+    door = Instant(first_s=30.0)
+    found = run(capacity.step_of(door, "v", 4.0, 20.0))
+    assert len(found.replies) == len(door.asked_s) > 0
+    assert max(door.asked_s) - min(door.asked_s) <= 20.0
+    assert found.p95_ms() == pytest.approx(30_000)
+    assert found.caller_s <= 20.0 * len(door.asked_s)
+
+
+@pytest.mark.usefixtures("virtual_clock")
+def test_a_refused_caller_goes_on_and_asks_for_its_next_reply() -> None:
+    door = Instant(first_s=0.1, refuses=True)
+    found = run(capacity.step_of(door, "v", 4.0, 60.0))
+    assert found.replies == []
+    assert found.refused == len(door.asked_s) > 4
