@@ -91,7 +91,7 @@ def measure(
     sound_s: list[float] = []
     first_sound_s: list[float] = []
     step_s: dict[int, list[float]] = {count: [] for count in (1, *rows)}
-    reach_codes = -(-spoken.models.reach_frames // FRAMES_PER_CODE)
+    reach_codes = -(-spoken.models.sovits.dec.reach_frames // FRAMES_PER_CODE)
     for repeat in range(repeats + 1):
         measured = {count: _stepped_s(spoken, count) for count in step_s}
         sounding = _sounding_s(spoken, CODES, None)
@@ -113,7 +113,6 @@ def measure(
         f"t2s_{name}_limit_tokens_per_s": round(memory * 1e9 / spoken.t2s_bytes, 1),
         f"decoder_{name}_x_realtime": round(CODES / TOKENS_PER_S / sound, 2),
         **percentiles(f"first_sound_{name}_ms", [1000 * s for s in first_sound_s], digits=1),
-        f"reach_frames_{name}": spoken.models.reach_frames,
         f"clause_{name}_s_p50": round(first + (CODES - 1) * step + sound, 3),
     }
     for count in rows:
@@ -167,7 +166,6 @@ def _sounding_s(spoken: Spoken, codes: int, most_frames: int | None) -> float:
         LatentNoise(0, models.sovits.spec.latent, reference.ge.device),
         noise_scale=0.5,
         speed=1.0,
-        reach_frames=models.reach_frames,
     )
     decoder.extend(torch.randint(300, (1, PHONES), generator=draw).to(reference.phones.device))
     is_last = most_frames is None

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from bench import endings, random_voice
 from tts.engine.precision import AUTO, INT8, Precision
-from tts.engine.reach import measured_reach_frames
 from tts.engine.t2s_runtime import T2sRuntime
 from tts.engine.voice import Models, Reference
 from tts.models.sovits import Sovits
@@ -100,8 +99,7 @@ def loaded(
         features=features.to(device, precision.t2s),
         ge=ge.to(device, precision.sovits),
     )
-    reach_frames = measured_reach_frames(decoder, reference.ge)
-    return Spoken(Models(runtime, decoder, reach_frames), reference, precision)
+    return Spoken(Models(runtime, decoder), reference, precision)
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -4,6 +4,7 @@ In: the configuration.  Out: a builder for each engine, in order of preference. 
 is imported when it is built, on its own thread, and not before.
 """
 
+import os
 from collections.abc import Callable
 from functools import partial
 
@@ -44,6 +45,8 @@ def _kokoro(config: ServiceConfig) -> Engine:
 
 
 def _gpt_sovits(config: ServiceConfig) -> Engine:
+    for name, value in _TORCH_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     try:
         from tts.gpt_sovits.engine import GptSovitsEngine
     except ModuleNotFoundError as error:
@@ -51,6 +54,13 @@ def _gpt_sovits(config: ServiceConfig) -> Engine:
     # One more than callers may have: the service speaks to itself to see whether it works.
     return GptSovitsEngine(config.gpt_sovits, streams=config.limits.max_streams + 1)
 
+
+# Read by libraries inside of torch when it is imported, and by no way else to be set.
+_TORCH_ENVIRONMENT = {
+    # What oneDNN prepares for a convolution of one shape is kept for so many: some twenty shapes of
+    # windows have a hundred convolutions each, and preparing takes as long as computing.
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "4096",
+}
 
 _BUILD: dict[EngineName, Callable[[ServiceConfig], Engine]] = {
     "hibari": _hibari,

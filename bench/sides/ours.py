@@ -32,7 +32,7 @@ class Ours:
             reference_phones=task.reference_phones,
         )
         self.about = f"Parley, torch {torch.__version__}, {spoken.precision_name}"
-        reach_frames = spoken.models.reach_frames
+        reach_frames = spoken.models.sovits.dec.reach_frames
         self.first_packet_way = f"its engine's first sound; {reach_frames} frames after it known"
         self._task = task
         draw = torch.Generator().manual_seed(1)
@@ -67,7 +67,6 @@ class Ours:
             noise,
             noise_scale=self._manner.noise_scale,
             speed=1.0,
-            reach_frames=models.reach_frames,
         )
         decoder.extend(self._phones)
         work, sounded = decoder.work(run.tokens, is_last=True)

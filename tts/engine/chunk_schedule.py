@@ -29,10 +29,9 @@ class Effort:
 class ChunkSchedule:
     """The bounds of chunks, in latent frames of 20 ms."""
 
-    least_frames: int = 6
-    """No chunk but an utterance's last is shorter: each takes its context besides."""
     step_frames: int = 8
-    """Longer first chunks are a multiple of this: a CPU is slow on lengths that it meets first."""
+    """First chunks are a multiple of this, as windows of `tts.engine.stitched` are, and no chunk
+    but an utterance's last is shorter: each takes its context besides."""
     most_frames: int = 48
     """A chunk is made when it has grown to this, and none is longer."""
     turn_s: float = 0.2
@@ -48,16 +47,14 @@ class ChunkSchedule:
         n frames last 20 ms each; drawing and sounding n more takes a fixed time and a time for each
         frame; so n is the fixed time over what is left of each frame's 20 ms.
         """
-        few, many = self.least_frames, self.most_frames
+        few, many = self.step_frames, self.most_frames
         each_s = (effort.frames_s(many) - effort.frames_s(few)) / (many - few)
         fixed_s = max(0.0, effort.frames_s(few) - few * each_s)
         left_s = FRAME_S - each_s - effort.drawn_s
         if left_s <= 0:
             return self.most_first_frames
-        frames = math.ceil((fixed_s + self.margin_s) / left_s)
-        if frames <= self.least_frames:
-            return self.least_frames
-        return min(-(-frames // self.step_frames) * self.step_frames, self.most_first_frames)
+        steps = math.ceil((fixed_s + self.margin_s) / left_s / self.step_frames)
+        return min(max(1, steps) * self.step_frames, self.most_first_frames)
 
     def longest_frames(self, effort: Effort) -> int:
         """How long a chunk may become; at least as long as a first one."""

@@ -10,9 +10,7 @@ But the waveform decoder hears some frames each side and no further.  So a frame
 made and frozen as soon as audio that depends on it is given out, its noise depends on its absolute
 place alone, and later frames are made of the newest encoding, by a flow that sees the frozen ones
 before them.  The law: whatever the chunks, the audio is that of one decode of the latent so
-stitched together, `StitchedDecoder.latent`.  It holds exactly when `reach_frames` is what the
-decoder's sizes allow, and within what its far reach weighs when it is less; see
-`tts.engine.reach`.
+stitched together, `StitchedDecoder.latent`.
 
 A CPU builds code for every shape of window that it has not met, which takes about as long as the
 first chunk does otherwise.  So windows have few shapes: their lengths are multiples of
@@ -87,18 +85,16 @@ class StitchedDecoder:
         *,
         noise_scale: float,
         speed: float,
-        reach_frames: int,
         ahead_frames: int = AHEAD_FRAMES,
     ) -> None:
-        """`ge` [1, gin, 1].  `reach_frames` is how many frames each side the waveform decoder is
-        given, at most as many as it can hear.  Audio is given once those and `ahead_frames` more
-        are known."""
+        """`ge` [1, gin, 1].  Audio is given once the frames that the waveform decoder hears after
+        it, and `ahead_frames` more, are known."""
         self.sovits = sovits
         self.ge = ge
         self._noise = noise
         self._noise_scale = noise_scale
         self._speed = speed
-        self._reach_frames = min(reach_frames, sovits.dec.reach_frames)
+        self._reach_frames = sovits.dec.reach_frames
         self._hold_back_frames = self._reach_frames + ahead_frames
         self._phones = torch.zeros(1, 0, dtype=torch.int64, device=ge.device)
         self._text: Tensor | None = None
@@ -263,15 +259,16 @@ class SoundWork(Work):
 
 
 @torch.inference_mode()
-def warm(sovits: Sovits, ge: Tensor, *, reach_frames: int, most_frames: int) -> None:
+def warm(sovits: Sovits, ge: Tensor, most_frames: int) -> None:
     """Decode silence in every shape of window that utterances are cut into, with `most_frames` in
     one: what a machine prepares for a shape that it has not met is then there.
 
     A CPU forgets again what it has prepared, by the capacity of oneDNN's cache of primitives; a
     shape takes about 90 of them.
     """
-    reach = min(reach_frames, sovits.dec.reach_frames)
-    contexts = [(0, reach), (WINDOW_FRAMES, reach), (reach, reach), (reach, 0)]
+    reach = sovits.dec.reach_frames
+    lefts = [*range(0, reach, WINDOW_FRAMES), reach]
+    contexts = [*((left, reach) for left in lefts), (reach, 0)]
     for frames in range(WINDOW_FRAMES, most_frames + 1, WINDOW_FRAMES):
         for left, right in contexts:
             latent = ge.new_zeros(1, sovits.spec.latent, left + frames + right)

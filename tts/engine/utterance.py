@@ -109,7 +109,6 @@ class Utterance:
             noise,
             noise_scale=manner.noise_scale,
             speed=manner.speed,
-            reach_frames=models.reach_frames,
         )
 
     @property
@@ -263,5 +262,5 @@ class NoHurry:
 
 
 _IN_ONE_GO = ChunkSchedule(
-    least_frames=_ENDLESS, most_frames=2 * _ENDLESS, most_first_frames=_ENDLESS
+    step_frames=_ENDLESS, most_frames=2 * _ENDLESS, most_first_frames=_ENDLESS
 )

@@ -19,8 +19,6 @@ class Models:
 
     t2s: T2sRuntime
     sovits: Sovits
-    reach_frames: int
-    """Frames of context each side that a frame's sound takes: `measured_reach` of these weights."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ import torch
 from loguru import logger
 
 from tts.config import GptSovitsConfig
+from tts.engine.chunk_schedule import ChunkSchedule
+from tts.engine.stitched import warm
 from tts.engine.types import Pace, Step, Work
 from tts.engine.utterance import NoHurry
 from tts.errors import TtsError
@@ -60,7 +62,7 @@ class GptSovitsEngine:
         return asked((sound or in_memory)[-1]) if in_memory else None
 
     def speak(self, request: SynthesisRequest, text: TextFeed, pace: Pace) -> Iterator[Step]:
-        """The same request gives the same samples."""
+        """The same request gives the same tokens; the detail of its sound is up to the pace too."""
         want = wanted(request.voice, request.language)
         with self._cache.lease(want) as lease:
             if not lease.loading.done():
@@ -77,6 +79,9 @@ class GptSovitsEngine:
         """Let a voice in memory say something to nobody: what is done first is slow."""
         if want not in self._cache.voices:
             return
+        with self._cache.lease(want) as lease:
+            models, reference = lease.voice.models, lease.voice.reference("")
+            warm(models.sovits, reference.ge, ChunkSchedule().most_frames)
         voice_id, language = asked(want)
         text = FIRST_TEXT[language]
         request = SynthesisRequest(text, voice_id, language)

@@ -19,7 +19,6 @@ from tts import checkpoint
 from tts.checkpoint import CheckpointError
 from tts.config import GptSovitsConfig
 from tts.engine.precision import Precision
-from tts.engine.reach import measured_reach_frames
 from tts.engine.t2s_runtime import T2sRuntime
 from tts.engine.utterance import MAX_PLACES
 from tts.engine.voice import Models, Reference
@@ -147,12 +146,9 @@ class VoiceLoader:
         """The voice of those parts."""
         entry, _ = self._asked(voice_id)
         t2s, sovits, references, frontend, *bert = parts
-        references = cast(References, references)
-        sovits = cast(Sovits, sovits)
-        reach_frames = measured_reach_frames(sovits, next(iter(references.values())).ge)
         return LoadedVoice(
-            models=Models(cast(T2sRuntime, t2s), sovits, reach_frames),
-            references=references,
+            models=Models(cast(T2sRuntime, t2s), cast(Sovits, sovits)),
+            references=cast(References, references),
             manner=manner_of(entry.manner),
             frontend=cast(Frontend, frontend),
             meaning=cast("Bert", bert[0]).features if bert else None,

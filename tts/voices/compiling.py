@@ -163,7 +163,7 @@ def _models(t2s_path: Path, sovits_path: Path, device: torch.device) -> Models:
     place: Any = {"dtype": torch.float32, "device": device}
     speaker = Sovits.load(sovits.spec, sovits.tensors, **place)
     runtime = T2sRuntime(T2s.load(t2s.spec, t2s.tensors, **place), rows=1, capacity=MAX_PLACES)
-    return Models(runtime, speaker, speaker.context_frames)
+    return Models(runtime, speaker)
 
 
 def _languages(manifest: Manifest, sovits: Sovits) -> tuple[str, ...]:

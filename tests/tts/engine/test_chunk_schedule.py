@@ -25,10 +25,10 @@ def length(ready: int, ahead_s: float | None, work: Effort = FREE) -> int:
 @pytest.mark.parametrize(
     ("work", "frames"),
     [
-        (FREE, 6),
+        (FREE, 8),
         # A GPU; a CPU with AMX; two cores without; those and a second thing to do.
-        (effort(0.0001, fixed_s=0.003, drawn_s=0.0003), 6),
-        (effort(0.0023, fixed_s=0.01, drawn_s=0.0035), 6),
+        (effort(0.0001, fixed_s=0.003, drawn_s=0.0003), 8),
+        (effort(0.0023, fixed_s=0.01, drawn_s=0.0035), 8),
         (effort(0.0065, fixed_s=0.025, drawn_s=0.006), 8),
         (effort(0.0075, fixed_s=0.045, drawn_s=0.0085), 24),
         (effort(0.015, fixed_s=0.02, drawn_s=0.006), 24),
@@ -62,8 +62,8 @@ def test_what_sounding_and_the_next_token_cost_counts(
 
 
 def test_few_frames_are_not_worth_a_chunk_and_many_are_made_at_once() -> None:
-    assert not due(5, -1.0)
-    assert due(6, -1.0)
+    assert not due(7, -1.0)
+    assert due(8, -1.0)
     assert due(48, 100.0)
 
 
@@ -72,7 +72,7 @@ def test_a_chunk_is_no_longer_than_can_be_made_in_time() -> None:
     assert length(30, 10.0) == 30
     assert length(200, 0.131, effort(0.005)) == 20
     # Nothing can be made in time: one that is worth its context.
-    assert length(200, -1.0, effort(0.01)) == 6
+    assert length(200, -1.0, effort(0.01)) == 8
 
 
 def test_no_chunk_holds_others_up_for_long() -> None:

@@ -39,9 +39,7 @@ def codes(count: int) -> list[int]:
     return torch.randint(1024, (count,), generator=torch.Generator().manual_seed(1)).tolist()
 
 
-def decoder(
-    model: Sovits, *, speed: float = 1.0, reach: int = 100, seed: int = 3, ahead: int = 4
-) -> StitchedDecoder:
+def decoder(model: Sovits, *, speed: float = 1.0, seed: int = 3, ahead: int = 4) -> StitchedDecoder:
     dtype = model.codebook.dtype
     ge = torch.randn(1, SPEC.gin, 1, generator=torch.Generator().manual_seed(2)).to(dtype)
     return StitchedDecoder(
@@ -50,7 +48,6 @@ def decoder(
         LatentNoise(seed, SPEC.latent, CPU),
         noise_scale=0.5,
         speed=speed,
-        reach_frames=reach,
         ahead_frames=ahead,
     )
 
@@ -157,13 +154,11 @@ def test_one_chunk_is_the_plain_decode(model: Sovits) -> None:
 
 
 @settings(law, max_examples=20)
-@given(st.integers(1, CODES), st.integers(0, 60), st.integers(0, 9))
-def test_nothing_is_given_before_enough_is_known(
-    model: Sovits, known: int, reach: int, ahead: int
-) -> None:
-    stream = decoder(model, reach=reach, ahead=ahead)
+@given(st.integers(1, CODES), st.integers(0, 9))
+def test_nothing_is_given_before_enough_is_known(model: Sovits, known: int, ahead: int) -> None:
+    stream = decoder(model, ahead=ahead)
     stream.extend(torch.tensor([CLAUSES[0]]))
-    held_back = min(reach, model.dec.reach_frames) + ahead
+    held_back = model.dec.reach_frames + ahead
     ready = max(0, 2 * known - held_back)
     assert stream.ready_frames(known, is_last=False) == ready
     assert stream.ready_frames(known, is_last=True) == 2 * known
@@ -216,7 +211,7 @@ def test_windows_have_the_few_shapes_that_were_warmed(
     model: Sovits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """But for the first of an utterance that is shorter than one, and the end of some."""
-    reach, most = 7, 24
+    most = 24
     decode, shapes = model.dec.forward, set[tuple[int, ...]]()
 
     def noting(z: torch.Tensor, g: torch.Tensor, *window: int) -> torch.Tensor:
@@ -225,11 +220,12 @@ def test_windows_have_the_few_shapes_that_were_warmed(
 
     monkeypatch.setattr(model.dec, "forward", noting)
     ge = decoder(model).ge
-    warm(model, ge, reach_frames=reach, most_frames=most)
+    warm(model, ge, most)
     warmed = set(shapes)
-    assert len(warmed) == 4 * most // WINDOW_FRAMES
+    lefts = 1 + -(-model.dec.reach_frames // WINDOW_FRAMES)
+    assert len(warmed) == (lefts + 1) * most // WINDOW_FRAMES
     for known in range(28, CODES):
-        stream, said = decoder(model, reach=reach), codes(known)
+        stream, said = decoder(model, ahead=3), codes(known)
         stream.extend(torch.tensor([CLAUSES[0]]))
         list(given_out(stream, said[:14], is_last=False, most=WINDOW_FRAMES))
         list(given_out(stream, said, is_last=True, most=most))

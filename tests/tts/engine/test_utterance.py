@@ -28,7 +28,6 @@ from tts.errors import EngineFailed
 from tts.models.sovits import Sovits
 from tts.models.t2s import T2sInput
 
-REACH = 12
 HOP = SPEC.hop_samples
 PHONES = 4
 # 1 s, and 0.2 s a phone.
@@ -141,7 +140,7 @@ def utterance(
     sovits: Sovits, *scripts: Script, pace: Played | None = None, seed: int = 0, **options: object
 ) -> tuple[Utterance, FakeRuntime, Played]:
     runtime, pace = FakeRuntime(*scripts), pace or Played()
-    models = Models(runtime, sovits, REACH)  # type: ignore[arg-type]
+    models = Models(runtime, sovits)  # type: ignore[arg-type]
     manner = Manner(Sampling(), seed=seed)
     return Utterance(models, reference(), manner, pace, **options), runtime, pace  # type: ignore[arg-type]
 
@@ -177,9 +176,10 @@ def test_the_first_chunk_is_sounded_as_soon_as_its_frames_and_their_reach_are_kn
         if isinstance(step, Sound):
             break
         pace.work(step)
-    tokens = (schedule.least_frames + 1 + REACH + AHEAD_FRAMES) // 2
+    frames = schedule.step_frames + sovits.dec.reach_frames + AHEAD_FRAMES
+    tokens = -(-frames // 2)
     assert pace.done == {Kind.PREFILL: 1, Kind.TOKEN: tokens - 1, Kind.SOUND: 1}
-    assert len(step.samples) == schedule.least_frames * HOP
+    assert len(step.samples) == schedule.step_frames * HOP
 
 
 def test_later_chunks_are_fewer_the_faster_the_machine(sovits: Sovits) -> None:
@@ -221,7 +221,7 @@ def test_every_row_of_attention_comes_once(sovits: Sovits) -> None:
 
 
 def test_a_clause_in_one_go_is_the_plain_decode_of_its_tokens(sovits: Sovits) -> None:
-    models = Models(FakeRuntime(healthy(40)), sovits, REACH)  # type: ignore[arg-type]
+    models = Models(FakeRuntime(healthy(40)), sovits)  # type: ignore[arg-type]
     phones, features = text()
     samples = whole(models, reference(), phones, features, Manner(Sampling(), seed=9))
     noise = LatentNoise(9, SPEC.latent, torch.device("cpu"))

@@ -177,7 +177,7 @@ def speak(voice: CompiledVoice, folder: Path) -> Samples:
         T2s.load(t2s.spec, t2s.tensors, dtype=SINGLE, device=CPU), rows=1, capacity=MAX_PLACES
     )
     speaker = Sovits.load(sovits.spec, sovits.tensors, dtype=SINGLE, device=CPU)
-    models = Models(runtime, speaker, speaker.context_frames)
+    models = Models(runtime, speaker)
     frontend = Frontend(sovits.spec.symbols)
     reference = reference_of(next(iter(voice.prompts.values())), device=CPU, dtype=SINGLE)
     parts = []
