@@ -78,7 +78,7 @@ def add_roberta(pretrained_dir: Path, texts: Iterable[str], *, full: bool) -> No
     from transformers import BertConfig, BertModel, BertTokenizerFast  # type: ignore[attr-defined]
     from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()
+    disable_progress_bar()  # type: ignore[no-untyped-call]
 
     folder = pretrained_dir / official.ROBERTA
     folder.mkdir(parents=True)
