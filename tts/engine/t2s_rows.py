@@ -51,7 +51,8 @@ class Rows:
         """
         state = model.init_state(rows, capacity, poisoned=poisoned)
         if windowed:
-            # All slots hold zeros; from here on each utterance wipes what the last one left.
+            # From here on all slots hold numbers: each utterance wipes what the last one left.
+            state.cache.slots.zero_()
             state.cache.opened = capacity
         device, vocabulary, count = model.device, model.spec.vocabulary, rows + 1
         return cls(

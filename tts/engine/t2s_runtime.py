@@ -179,10 +179,9 @@ class T2sRuntime:
         model = self.model
         check(inputs, model.spec, limits)
         places = inputs.phones.shape[1] + inputs.codes.shape[1]
-        most = limits.most + self.tokens_per_work - 1
-        if places + most > self.capacity:
+        if limits.most > self.room(places):
             raise ValueError(
-                f"{places} phones and tokens, and {most} to come, do not fit into "
+                f"{places} phones and tokens, and {limits.most} to come, do not fit into "
                 f"{self.capacity} places"
             )
         settings = SamplingRows.of([sampling], model.spec.vocabulary, model.device)
@@ -192,6 +191,10 @@ class T2sRuntime:
         slot = min(self._free)
         self._free.remove(slot)
         return Run(self, slot, inputs, settings, noise, limits)
+
+    def room(self, places: int) -> int:
+        """How many tokens a slot has room for after so many phones and tokens."""
+        return max(0, self.capacity - places - (self.tokens_per_work - 1))
 
     def free(self, slot: int) -> None:
         """Take a slot back."""

@@ -140,7 +140,7 @@ class Utterance:
         inputs = self._inputs(phones, features)
         places = inputs.phones.shape[1] + inputs.codes.shape[1]
         limits = Limits.of(self._models.t2s.model.spec, phones.shape[1])
-        limits = replace(limits, steps=max(0, min(limits.steps, MAX_PLACES - places)))
+        limits = replace(limits, steps=min(limits.steps, self._models.t2s.room(places)))
         before, count = len(self._codes), phones.shape[1]
         ends: list[End] = []
         for attempt in range(ATTEMPTS):

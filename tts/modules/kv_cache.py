@@ -45,7 +45,8 @@ class KvCache:
         poisoned: bool,
     ) -> "KvCache":
         """A cache of unused slots."""
-        slots = torch.zeros(layers, rows, 2, heads, capacity, head_dim, device=device, dtype=dtype)
+        # What is never touched takes no memory on a CPU, however large it is.
+        slots = torch.empty(layers, rows, 2, heads, capacity, head_dim, device=device, dtype=dtype)
         lengths = torch.zeros(rows, dtype=torch.int64, device=device)
         cache = cls(slots, lengths, 0, poisoned)
         if poisoned:

@@ -74,6 +74,9 @@ class FakeRuntime:
         self.seeds: list[int] = []
         self.left: list[FakeRun] = []
 
+    def room(self, places: int) -> int:
+        return 1000
+
     def join(self, inputs: T2sInput, sampling: Sampling, seed: int, limits: Limits) -> FakeRun:
         self.inputs.append(inputs)
         self.seeds.append(seed)
