@@ -35,14 +35,15 @@ class GptSovitsEngine:
         `streams`: requests spoken at once, at most.  Raises `EngineFailed` for a device that is
         not there.
         """
-        torch.set_num_threads(config.threads)
         placement = Placement.of(config)
         self._entries = read_catalogue(config)
         self.voices = tuple(entry.voice for entry in self._entries.values())
         self._cache: VoiceCache[LoadedVoice] = VoiceCache(
             VoiceLoader(self._entries, config, placement, streams=streams),
             budget_bytes=config.budget_mb * MB,
+            first=_compute_alone,
         )
+        torch.set_num_threads(config.threads)
         self._failed: set[str] = set()
         first = [one.voice for one in preloaded(config, self._entries)]
         wants = [wanted(voice.id, voice.languages[0]) for voice in first]
@@ -95,3 +96,14 @@ class GptSovitsEngine:
     def close(self) -> None:
         """Waits for a load under way."""
         self._cache.close()
+
+
+def _compute_alone() -> None:
+    """Let the thread that calls this compute without helpers.
+
+    With helpers of two threads there would be more of them than cores: OpenMP then puts each to
+    sleep after every loop, and the engine takes three times as long for everything.
+    """
+    torch.set_num_threads(1)
+    # A thread takes the number that was set last, by any thread, when it first asks for it.
+    torch.get_num_threads()

@@ -146,9 +146,13 @@ class Lease(Generic[V]):
 class VoiceCache(Generic[V]):
     """Voices in memory and on their way there."""
 
-    def __init__(self, loader: Loader[V], *, budget_bytes: int) -> None:
+    def __init__(
+        self, loader: Loader[V], *, budget_bytes: int, first: Callable[[], None] = lambda: None
+    ) -> None:
+        """`first` is called on the cache's thread before anything else, and waited for."""
         self._loader = loader
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tts-voices")
+        self._thread.submit(first).result()
         # The loaded parts by key; touched on that thread only.
         self._parts: dict[str, object] = {}
         # All that follows is guarded by the lock.
