@@ -34,7 +34,7 @@ class ChunkSchedule:
     but an utterance's last is shorter: each takes its context besides."""
     most_frames: int = 48
     """A chunk is made when it has grown to this, and none is longer."""
-    turn_s: float = 0.2
+    turn_s: float = 0.4
     """Chunks are shorter if they take longer to make: others wait meanwhile."""
     most_first_frames: int = 24
     """The first chunk is no longer, even on a machine that cannot keep up."""

@@ -182,7 +182,9 @@ class Scheduler:
 
     def ahead_s(self, job: Job, now_s: float) -> float | None:
         """For how long a request's audio lasts yet, less what others' turns may take meanwhile;
-        None before its first audio."""
+        None before its first audio, and infinite where nobody listens meanwhile."""
+        if not job.played:
+            return math.inf
         return None if job.dry_s is None else job.dry_s - now_s - self._wait_s
 
     def ran(self, jobs: Sequence[Job], seconds: float) -> None:

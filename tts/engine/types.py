@@ -66,7 +66,7 @@ class Pace(Protocol):
         """Seconds for which the audio that has left lasts yet, if playing began with the first
         piece and anew with every piece that came too late; less what others' turns may take before
         this request has its own, and what its work may take longer than usual.  Below 0 when more
-        is overdue.  None before the first piece."""
+        is overdue; infinite where nobody listens meanwhile.  None before the first piece."""
 
     def cost_s(self, kind: Kind, size: int) -> float:
         """How long such work takes by what was measured, others' turns in between not counted."""

@@ -76,11 +76,11 @@ def test_a_chunk_is_no_longer_than_can_be_made_in_time() -> None:
 
 
 def test_no_chunk_holds_others_up_for_long() -> None:
-    slow = effort(0.007, fixed_s=0.02)
+    slow = effort(0.012, fixed_s=0.02)
     assert length(200, 10.0, slow) == 24
     assert [due(ready, 10.0, slow) for ready in (23, 24)] == [False, True]
     # Shorter ones would cost more than they help.
-    assert length(200, 10.0, effort(0.012)) == 16
+    assert length(200, 10.0, effort(0.019, drawn_s=-0.02)) == 16
 
 
 @given(
