@@ -15,11 +15,13 @@ threads=${THREADS:-2}
 device=cuda
 results=${OUT:-bench/results}
 quick=()
+patience=1
 versions=(v2 v2Pro v2ProPlus)
 if [ "${1:-}" = --dry ]; then
   device=cpu
   results=${OUT:-$(mktemp -d)}
   quick=(--quick)
+  patience=4
   versions=(v2)
 fi
 mkdir -p "$results"
@@ -42,7 +44,7 @@ step() {
   shift 3
   file=$results/$name-$label-$slug-$(date -u +%Y-%m-%d).json
   echo "== $name $* ($((SECONDS - began)) s)"
-  if timeout "$limit_s" "$PYTHON" -m bench "$name" "$@" | tee "$results/.last"; then :; fi
+  if timeout $((limit_s * patience)) "$PYTHON" -m bench "$name" "$@" | tee "$results/.last"; then :; fi
   if tail -n 1 "$results/.last" | grep -q '^{"bench"'; then
     tail -n 1 "$results/.last" >"$file"
     echo "-> $file"
@@ -63,7 +65,7 @@ NAME
 
 if has pytest hypothesis loguru; then
   echo "== tests of graphs and of the models' steps on this device"
-  timeout 200 "$PYTHON" -m pytest -q -p no:cacheprovider \
+  timeout $((200 * patience)) "$PYTHON" -m pytest -q -p no:cacheprovider \
     tests/tts/engine/test_graphed.py tests/tts/engine/test_t2s_runtime.py ||
     { echo "FAILED: tests"; failed=$((failed + 1)); }
 else
