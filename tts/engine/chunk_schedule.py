@@ -29,15 +29,10 @@ class Effort:
 class ChunkSchedule:
     """The bounds of chunks, in latent frames of 20 ms."""
 
-    step_frames: int = 8
-    """First chunks are a multiple of this, as windows of `tts.engine.stitched` are, and no chunk
-    but an utterance's last is shorter: each takes its context besides."""
-    most_frames: int = 48
-    """A chunk is made when it has grown to this, and none is longer."""
-    turn_s: float = 0.4
-    """Chunks are shorter if they take longer to make: others wait meanwhile."""
-    most_first_frames: int = 24
-    """The first chunk is no longer, even on a machine that cannot keep up."""
+    least_frames: int = 5
+    """No chunk but an utterance's last is shorter: each takes its context besides."""
+    most_frames: int = 24
+    """A chunk is made when it has grown to this, and none is longer: others wait meanwhile."""
     margin_s: float = 0.03
     """How long before playback runs dry a chunk is to be there."""
 
@@ -47,22 +42,14 @@ class ChunkSchedule:
         n frames last 20 ms each; drawing and sounding n more takes a fixed time and a time for each
         frame; so n is the fixed time over what is left of each frame's 20 ms.
         """
-        few, many = self.step_frames, self.most_frames
+        few, many = self.least_frames, self.most_frames
         each_s = (effort.frames_s(many) - effort.frames_s(few)) / (many - few)
         fixed_s = max(0.0, effort.frames_s(few) - few * each_s)
         left_s = FRAME_S - each_s - effort.drawn_s
         if left_s <= 0:
-            return self.most_first_frames
-        steps = math.ceil((fixed_s + self.margin_s) / left_s / self.step_frames)
-        return min(max(1, steps) * self.step_frames, self.most_first_frames)
-
-    def longest_frames(self, effort: Effort) -> int:
-        """How long a chunk may become; at least as long as a first one."""
-        least = max(self.first_frames(effort), 2 * self.step_frames)
-        frames = self.most_frames
-        while frames > least and effort.frames_s(frames) > self.turn_s:
-            frames -= self.step_frames
-        return frames
+            return self.most_frames
+        frames = math.ceil((fixed_s + self.margin_s) / left_s)
+        return min(max(frames, self.least_frames), self.most_frames)
 
     def due(
         self, ready_frames: int, *, ahead_s: float | None, effort: Effort, until_next_s: float
@@ -72,7 +59,7 @@ class ChunkSchedule:
         `ahead_s`: seconds of audio that wait to be played; None before the first chunk.
         `until_next_s`: until this can be asked again.
         """
-        if ready_frames >= self.longest_frames(effort):
+        if ready_frames >= self.most_frames:
             return True
         if ready_frames < self.first_frames(effort):
             return False
@@ -87,7 +74,7 @@ class ChunkSchedule:
         first = self.first_frames(effort)
         if ahead_s is None:
             return min(ready_frames, first)
-        most = min(ready_frames, self.longest_frames(effort))
+        most = min(ready_frames, self.most_frames)
         while most > first and effort.frames_s(most) > ahead_s - self.margin_s:
             most -= 1
         return most

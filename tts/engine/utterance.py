@@ -261,6 +261,4 @@ class NoHurry:
         return 0.0
 
 
-_IN_ONE_GO = ChunkSchedule(
-    step_frames=_ENDLESS, most_frames=2 * _ENDLESS, most_first_frames=_ENDLESS
-)
+_IN_ONE_GO = ChunkSchedule(least_frames=_ENDLESS, most_frames=2 * _ENDLESS)

@@ -73,7 +73,7 @@ def test_the_meaning_of_chinese_is_heard(running: GptSovitsEngine) -> None:
         lease.loading.result(60)
         voice = lease.voice
         _, phones, features = voice.read("好的。", "zh")
-        assert features.shape == (1, voice.models.t2s.spec.bert, phones.shape[1])
+        assert features.shape == (1, voice.models.t2s.model.spec.bert, phones.shape[1])
         assert features.abs().sum() > 0
         _, _, none = voice.read("Good.", "en")
         assert none.abs().sum() == 0
