@@ -23,6 +23,7 @@ from agent import weights
 from tests.real.browser import Browsers, Complaints, chromium, playing
 from tests.real.daemon import running_daemon
 from tests.real.pipecat_caller import PipecatCaller, build_bundle
+from tests.tts.paces import spoken
 from tts.light.hibari import VOICE, HibariEngine
 from tts.types import SynthesisRequest
 
@@ -75,7 +76,7 @@ def page(browsers: Browsers, tmp_path: Path) -> Iterator[Page]:
 def write_question(path: Path) -> None:
     """Silence, then the question."""
     engine = HibariEngine(threads=1)
-    pieces = engine.speak(SynthesisRequest(QUESTION, VOICE.id, "en"))
+    pieces = spoken(engine, SynthesisRequest(QUESTION, VOICE.id, "en"))
     speech = np.concatenate([piece.samples for piece in pieces])
     silence = np.zeros(WAIT_S * VOICE.sample_rate_hz, np.float32)
     samples = np.concatenate([silence, speech / np.abs(speech).max() * 0.5])
