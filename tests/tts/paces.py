@@ -2,19 +2,9 @@
 
 from collections.abc import Iterator
 
-from tts.engine.types import Engine, Kind, Step, Work
+from tts.engine.types import Engine, NoHurry, Step, Work
 from tts.text.feed import TextFeed
 from tts.types import SynthesisRequest
-
-
-class NoHurry:
-    """Nothing has been played yet, and work costs nothing."""
-
-    def ahead_s(self) -> float | None:
-        return None
-
-    def cost_s(self, kind: Kind, size: int) -> float:
-        return 0.0
 
 
 def spoken(engine: Engine, request: SynthesisRequest) -> Iterator[Step]:

@@ -15,7 +15,7 @@ stitched together, `StitchedDecoder.latent`.
 A CPU builds code for every shape of window that it has not met, which takes about as long as the
 first chunk does otherwise.  So windows have few shapes: their lengths are multiples of
 `WINDOW_FRAMES`, but for what is shorter.  The last one begins earlier instead of being shorter,
-with frames that were heard already.  `warm` meets them all.
+with frames that were heard already.  `warm` meets all but the shorter ones.
 """
 
 import sys
@@ -260,8 +260,8 @@ class SoundWork(Work):
 
 @torch.inference_mode()
 def warm(sovits: Sovits, ge: Tensor, most_frames: int) -> None:
-    """Decode silence in every shape of window that utterances are cut into, with `most_frames` in
-    one: what a machine prepares for a shape that it has not met is then there.
+    """Decode silence in every shape of window of `WINDOW_FRAMES` and more that utterances are cut
+    into, with `most_frames` at most: what a machine prepares for a shape is then there.
 
     A CPU forgets again what it has prepared, by the capacity of oneDNN's cache of primitives; a
     shape takes about 90 of them.

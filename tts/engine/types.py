@@ -72,6 +72,18 @@ class Pace(Protocol):
         """How long such work takes by what was measured, others' turns in between not counted."""
 
 
+class NoHurry:
+    """A pace at which nothing is ever played; see `Pace`."""
+
+    def ahead_s(self) -> float | None:
+        """Nothing has been played."""
+        return None
+
+    def cost_s(self, kind: Kind, size: int) -> float:
+        """Nobody asks what it costs."""
+        return 0.0
+
+
 class Engine(Protocol):
     """A loaded synthesiser and its voices."""
 

@@ -35,7 +35,7 @@ from tts.engine.latent_noise import LatentNoise
 from tts.engine.sampling import SEEDS
 from tts.engine.stitched import StitchedDecoder
 from tts.engine.t2s_decode import End, Limits
-from tts.engine.types import Kind, Pace, Work
+from tts.engine.types import Kind, NoHurry, Pace, Work
 from tts.engine.voice import Manner, Models, Reference
 from tts.errors import EngineFailed
 from tts.models.sovits import FRAMES_PER_CODE
@@ -247,18 +247,4 @@ def whole(
 
 
 _ENDLESS = 10**9
-
-
-class NoHurry:
-    """A pace at which nothing is ever played; see `tts.engine.types.Pace`."""
-
-    def ahead_s(self) -> float | None:
-        """Nothing has been played."""
-        return None
-
-    def cost_s(self, kind: Kind, size: int) -> float:
-        """Nobody asks what it costs."""
-        return 0.0
-
-
 _IN_ONE_GO = ChunkSchedule(least_frames=_ENDLESS, most_frames=2 * _ENDLESS)

@@ -12,9 +12,7 @@ from loguru import logger
 from tts.config import GptSovitsConfig
 from tts.engine.chunk_schedule import ChunkSchedule
 from tts.engine.stitched import warm
-from tts.engine.types import Pace, Step, Work
-from tts.engine.utterance import NoHurry
-from tts.errors import TtsError
+from tts.engine.types import NoHurry, Pace, Step, Work
 from tts.gpt_sovits.catalogue import ENGINE, preloaded, read_catalogue
 from tts.gpt_sovits.loading import FIRST_TEXT, Placement, VoiceLoader, asked, wanted
 from tts.gpt_sovits.speaker import speak
@@ -80,17 +78,17 @@ class GptSovitsEngine:
         """Let a voice in memory say something to nobody: what is done first is slow."""
         if want not in self._cache.voices:
             return
-        with self._cache.lease(want) as lease:
-            models, reference = lease.voice.models, lease.voice.reference("")
-            warm(models.sovits, reference.ge, ChunkSchedule().most_frames)
         voice_id, language = asked(want)
         text = FIRST_TEXT[language]
         request = SynthesisRequest(text, voice_id, language)
         try:
+            with self._cache.lease(want) as lease:
+                models, reference = lease.voice.models, lease.voice.reference("")
+                warm(models.sovits, reference.ge, ChunkSchedule().most_frames)
             for step in self.speak(request, TextFeed.of(text), NoHurry()):
                 if isinstance(step, Work):
                     step.run([step])
-        except TtsError as error:
+        except Exception as error:  # the other voices are to speak, whatever ails this one
             logger.bind(voice=voice_id, reason=str(error)).warning("voice cannot speak")
 
     def close(self) -> None:

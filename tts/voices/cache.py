@@ -183,22 +183,20 @@ class VoiceCache(Generic[V]):
             self._ledger.touch(voice_id)
         return Lease(loading, partial(self._release, voice_id))
 
-    def preload(self, voice_ids: Sequence[str]) -> list[V]:
+    def preload(self, voice_ids: Sequence[str]) -> None:
         """Load voices before anyone wants them, as far as the budget goes, and wait for them.
 
-        What cannot be loaded leaves a line in the log.  Gives those that are there.
+        What cannot be loaded leaves a line in the log.
         """
         # All are wanted at once: none makes room for another.
         leases = {voice_id: self.lease(voice_id) for voice_id in voice_ids}
-        there: list[V] = []
         for voice_id, lease in leases.items():
             try:
-                there.append(lease.loading.result())
+                lease.loading.result()
             except Exception as error:
                 logger.bind(voice=voice_id, reason=str(error)).warning("voice not preloaded")
         for lease in leases.values():
             lease.release()
-        return there
 
     def close(self) -> None:
         """Load nothing more and let everything go; waits for the load under way.  Idempotent."""

@@ -244,6 +244,20 @@ def test_voices_are_loaded_beforehand(tmp_path: Path) -> None:
         assert running.ready() == ("bob", "ja")
 
 
+def test_a_preloaded_voice_that_breaks_keeps_no_other_from_speaking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for voice in ("ann", "bob"):
+        add_voice(tmp_path, voice)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("no kernel for this")
+
+    monkeypatch.setattr("tts.gpt_sovits.engine.warm", broken)
+    with engine(tmp_path, preload=("ann",)) as running:
+        assert len(samples(running, say(voice="bob"))) > 0
+
+
 def test_a_voice_that_cannot_be_loaded_says_why_and_is_tried_again(tmp_path: Path) -> None:
     add_voice(tmp_path, "ann")
     with engine(tmp_path) as running:
