@@ -27,6 +27,8 @@ ENVIRONMENT = {
     "PARLEY_CONFIG": "Configuration file, when `--config` is not given.",
     "PARLEY_CACHE": "Folder for files derived from installed packages (joined model weights).",
     "PARLEY_TOKEN": "Bearer token of the daemon: see `server.token_env`.",
+    "PARLEY_JWT_SECRET": "Secret of tokens signed with HS256: see `tts.service.access.jwt`.",
+    "PARLEY_WEBHOOK_SECRET": "Secret that call-backs of jobs are signed with.",
     "PARLEY_LLM_API_KEY": "Key of the language model's endpoint: see `llm.api_key_env`.",
 }
 """Every variable with our prefix that is read; any other one is an error."""

@@ -18,6 +18,7 @@ from tts.voices.manifest import Manifest, parse_manifest
 
 ROOT = Path(__file__).parents[1]
 TTS = (ROOT / "docs" / "protocols" / "tts.md").read_text(encoding="utf-8")
+ERRORS = (ROOT / "docs" / "protocols" / "errors.md").read_text(encoding="utf-8")
 VOICES = (ROOT / "docs" / "voices.md").read_text(encoding="utf-8")
 MARKS = (ROOT / "docs" / "marks.md").read_text(encoding="utf-8")
 
@@ -72,9 +73,12 @@ def test_the_face_on_the_page_about_marks_shows_what_is_heard() -> None:
     assert [face.at(played_s) for played_s in (0.05, 0.1, 0.29, 0.3)] == ["PP", "aa", "aa", "sil"]
 
 
-def test_the_page_about_the_speech_service_has_every_error_and_every_call() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", TTS, flags=re.MULTILINE)
-    assert sorted(rows) == sorted((cls.code, status.name) for cls, status in STATUS_OF.items())
+def test_the_page_about_errors_is_the_table() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (\d+) \|", ERRORS, flags=re.MULTILINE)
+    assert rows == [(cls.code, one.grpc.name, str(one.http)) for cls, one in STATUS_OF.items()]
+
+
+def test_the_page_about_the_speech_service_has_every_call() -> None:
     calls = re.findall(r"^\| `([A-Z]\w+)` \|", TTS, flags=re.MULTILINE)
     service = tts_pb2.DESCRIPTOR.services_by_name["TextToSpeech"]
     assert calls == [method.name for method in service.methods]

@@ -8,6 +8,7 @@ import difflib
 import json
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
@@ -43,6 +44,17 @@ class Table(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    def beside(self, folder: Path) -> Self:
+        """The same with paths that are relative to `folder` made whole, in tables inside too."""
+        made: dict[str, object] = {}
+        for key in type(self).model_fields:
+            value = getattr(self, key)
+            if isinstance(value, Path):
+                made[key] = folder / value
+            elif isinstance(value, Table):
+                made[key] = value.beside(folder)
+        return self.model_copy(update=made)
+
 
 class LimitsConfig(Table):
     """What one service takes on."""
@@ -68,6 +80,8 @@ class LimitsConfig(Table):
     """What becomes of a request that cannot be served in time: "refuse" ends it with `overloaded`;
     "light" speaks it in the first voice of another engine that speaks its language, which the log
     and each chunk's `voice` say, and refuses it if there is none."""
+    reader_idle_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """A reader that takes no audio for this long is dropped with `slow_reader`."""
     ahead_s: Annotated[float, Field(gt=0, le=60)] = 5.0
     """An engine rests on a stream whose unread audio is longer than this: a slow reader costs
     memory up to this bound plus one sentence."""
@@ -155,14 +169,166 @@ class GptSovitsConfig(Table):
     """The file lid.176.bin. Without: `fast_langdetect/lid.176.bin` in `pretrained_dir`, if there,
     else a small model."""
 
-    def beside(self, folder: Path) -> Self:
-        """The same with paths that are relative to `folder` made whole."""
-        paths = {
-            key: folder / value
-            for key in type(self).model_fields
-            if isinstance(value := getattr(self, key), Path)
-        }
-        return self.model_copy(update=paths)
+
+class HttpConfig(Table):
+    """The door for HTTP: REST and WebSocket."""
+
+    max_body_bytes: Annotated[int, Field(ge=1024, le=1_000_000_000)] = 1_048_576
+    """Largest body of a request that carries no recording."""
+    max_upload_bytes: Annotated[int, Field(ge=1024, le=1_000_000_000)] = 67_108_864
+    """Largest recording that may be uploaded."""
+    allowed_origins: tuple[str, ...] = ()
+    """Sites whose pages may ask, for example ["https://app.example.org"]; on loopback every page
+    served from this machine may."""
+
+
+class GrpcConfig(Table):
+    """The door for gRPC."""
+
+    reflection: bool = True
+    """Tell clients such as grpcurl what can be called."""
+
+
+class TlsConfig(Table):
+    """Encryption of both doors where they are on TCP. Files are read again when they change."""
+
+    certificate: OptionalPath = None
+    """PEM file with the certificate and those of its issuers; "" for no encryption."""
+    key: OptionalPath = None
+    """PEM file with the certificate's private key."""
+    client_ca: OptionalPath = None
+    """PEM file with the issuers of clients' certificates: a client without one cannot connect."""
+
+
+class KeyConfig(Table):
+    """An API key, known by its hash. `parley tts key NAME` makes one."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.@-]{1,64}$")]
+    """What logs and limits call its owner."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """SHA-256 of the key, in hexadecimal."""
+    requests_per_minute: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+    """More are refused with `rate_limited`; a minute's worth may come at once."""
+    max_streams: Annotated[int | None, Field(ge=1, le=4096)] = None
+    """Streams at once; more are refused with `rate_limited`."""
+    may_manage: bool = False
+    """Whether it may add and delete voices, and choose weights."""
+
+
+class JwtConfig(Table):
+    """Tokens signed by somebody else (RFC 7519), besides the keys. Claims that count: `sub`, the
+    caller's name; `exp`, required; `parley`, an object with the limits of a key."""
+
+    algorithm: Literal["", "HS256", "RS256", "ES256", "EdDSA"] = ""
+    """How tokens are signed; "" for no tokens. The secret of HS256 stands in the environment
+    variable PARLEY_JWT_SECRET."""
+    public_key: OptionalPath = None
+    """PEM file that signatures are checked with, for all but HS256."""
+    issuer: str = ""
+    """Required value of `iss`; "" for any."""
+    audience: str = ""
+    """Required value of `aud`; "" for any."""
+
+
+class AccessConfig(Table):
+    """Who may ask. Without keys and tokens, whoever can connect: then only loopback addresses and
+    Unix sockets are served. The key in the environment variable PARLEY_TOKEN may do everything."""
+
+    keys: tuple[KeyConfig, ...] = ()
+    """API keys."""
+    jwt: JwtConfig = JwtConfig()
+    """Signed tokens."""
+
+
+class BreakerConfig(Table):
+    """When an engine that fails is given a rest."""
+
+    failures: Annotated[int, Field(ge=1, le=1000)] = 5
+    """After so many requests in a row that ended with `engine_failed`, further ones are answered
+    with `unavailable` at once, or in a light voice: see `limits.overload`."""
+    rest_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
+    """How long; then one request may try. Each time that fails it takes twice as long, up to a
+    minute."""
+
+
+class CacheConfig(Table):
+    """Audio that was made is kept for the next time it is asked for."""
+
+    memory_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 64
+    """Memory for it, in millions of bytes; 0 keeps none."""
+    dir: OptionalPath = None
+    """Folder for it, in which it outlives the service; "" for none. No text is written there."""
+    disk_mb: Annotated[int, Field(ge=1, le=100_000_000)] = 1000
+    """Most that is kept in the folder; what was not asked for longest goes first."""
+    max_age_days: Annotated[float, Field(gt=0, le=36_500)] = 30.0
+    """Audio in the folder that is older is not given any more."""
+    longest_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    """Longer audio is not kept."""
+    phrases: OptionalPath = None
+    """File of phrases to make in advance, a JSON object a line: `text`, `voice`, `language`, and
+    what else a request may have. They are made after the start, while nobody else is served."""
+
+
+class JobsConfig(Table):
+    """Long texts, spoken into a file while nobody waits for it."""
+
+    dir: OptionalPath = None
+    """Folder of the jobs and, unless `store` is set, of their results; "" for no jobs."""
+    store: str = ""
+    """Where results go: "" for the folder, or "s3://bucket/prefix" for a bucket of Amazon's or
+    any compatible service. Keys stand in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."""
+    endpoint: str = ""
+    """Address of a service compatible with S3; "" for Amazon's."""
+    region: str = "us-east-1"
+    """Region of the bucket."""
+    at_once: Annotated[int, Field(ge=1, le=64)] = 1
+    """Jobs that are spoken at once; each counts as a stream that is not played."""
+    max_waiting: Annotated[int, Field(ge=0, le=100_000)] = 100
+    """Jobs that may wait; one more is refused with `overloaded`."""
+    max_text_chars: Annotated[int, Field(ge=1, le=10_000_000)] = 200_000
+    """Longest text of a job."""
+    keep_days: Annotated[float, Field(gt=0, le=3650)] = 7.0
+    """How long results and records of jobs are kept."""
+    webhook_hosts: tuple[str, ...] = ()
+    """Hosts that may be called back; "*" for any public one. Call-backs are signed with the secret
+    in the environment variable PARLEY_WEBHOOK_SECRET."""
+
+
+class OpenAiConfig(Table):
+    """The dialect of OpenAI's clients."""
+
+    voices: dict[str, str] = {}
+    """Names that clients know, and the voice that each means, for example {alloy = "anna"}.
+    OpenAI's own names mean the first voice that speaks the text's language unless they stand
+    here."""
+
+
+class ApiV2Config(Table):
+    """The dialect of GPT-SoVITS' own server, api_v2."""
+
+    clips_dir: OptionalPath = None
+    """Folder of reference clips that requests may name in `ref_audio_path`, besides the voices
+    there are; "" for none. A clip that is named for the first time is compiled first."""
+    weights_dir: OptionalPath = None
+    """Folder of weights that may be chosen, besides the official ones; "" for none."""
+
+
+class TracingConfig(Table):
+    """OpenTelemetry."""
+
+    endpoint: str = ""
+    """Address of a collector (OTLP over HTTP), for example "http://127.0.0.1:4318"; "" for no
+    traces."""
+    share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share of the traces that begin here and are recorded; the others are their callers'."""
+
+
+class QualityConfig(Table):
+    """Listening to a sample of finished audio with DNSMOS, beside the work."""
+
+    share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the finished requests; 0 for none. Each takes about a tenth of its length on one
+    core."""
 
 
 class ServiceConfig(Table):
@@ -178,6 +344,28 @@ class ServiceConfig(Table):
     """What it is made of."""
     health: HealthConfig = HealthConfig()
     """How its health is watched."""
+    breaker: BreakerConfig = BreakerConfig()
+    """When an engine is given a rest."""
+    http: HttpConfig = HttpConfig()
+    """The door for REST and WebSocket."""
+    grpc: GrpcConfig = GrpcConfig()
+    """The door that the agent uses too."""
+    tls: TlsConfig = TlsConfig()
+    """Encryption."""
+    access: AccessConfig = AccessConfig()
+    """Who may ask."""
+    cache: CacheConfig = CacheConfig()
+    """What is kept of finished audio."""
+    jobs: JobsConfig = JobsConfig()
+    """Long texts."""
+    openai: OpenAiConfig = OpenAiConfig()
+    """What OpenAI's clients call things."""
+    api_v2: ApiV2Config = ApiV2Config()
+    """What clients of GPT-SoVITS' own server may name."""
+    tracing: TracingConfig = TracingConfig()
+    """Traces."""
+    quality: QualityConfig = QualityConfig()
+    """A sample of what is spoken is listened to."""
     engines: Annotated[tuple[EngineName, ...], Field(min_length=1)] = (
         "gpt-sovits",
         "hibari",
@@ -192,9 +380,24 @@ class ServiceConfig(Table):
     drain_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
     """After SIGTERM, how long running streams may take to end by themselves."""
 
-    def beside(self, folder: Path) -> Self:
-        """The same with paths that are relative to `folder` made whole."""
-        return self.model_copy(update={"gpt_sovits": self.gpt_sovits.beside(folder)})
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What must not stand in a file."""
+
+    token: str | None = None
+    """A key that may do everything."""
+    jwt_secret: str | None = None
+    webhook_secret: str | None = None
+
+
+def secrets(environment: Mapping[str, str]) -> Secrets:
+    """Those of the process' environment; an empty one is none."""
+    return Secrets(
+        token=environment.get("PARLEY_TOKEN") or None,
+        jwt_secret=environment.get("PARLEY_JWT_SECRET") or None,
+        webhook_secret=environment.get("PARLEY_WEBHOOK_SECRET") or None,
+    )
 
 
 def load(path: Path) -> ServiceConfig:

@@ -27,6 +27,17 @@ class SynthesisRequest:
     marks: tuple[str, ...] = ()
     """Kinds of marks wanted besides those of words, which always come; see `MARK_KINDS`.  A voice
     that cannot tell them gives none."""
+    seed: int | None = None
+    """The same seed and text give the same tokens; 0 to 2^63 - 1.  This and what follows are the
+    voice's own where they are None, and mean nothing to a light voice."""
+    top_k: int | None = None
+    """Tokens that the next one is chosen from; at least 1."""
+    top_p: float | None = None
+    """Share of the probability that it is chosen from; 0 to 1."""
+    temperature: float | None = None
+    """Above 1 is livelier, below 1 steadier; 0 to 5."""
+    repetition_penalty: float | None = None
+    """What the logits of earlier tokens are divided by; 0.1 to 10."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +84,6 @@ class Voice:
     description: str = ""
     emotions: tuple[str, ...] = ()
     """Ways it can speak, the first unless a request says otherwise; empty: it has but one."""
+    state: str = ""
+    """Changes whenever the voice would speak the same request in another way: what it is made of,
+    and the engine's version.  Does not cross the wire."""

@@ -17,9 +17,15 @@ def test_every_error_comes_back_as_itself(cls: type[TtsError]) -> None:
     assert (type(back), str(back)) == (cls, "why")
 
 
-def test_every_error_has_a_status_of_its_own() -> None:
+def test_every_error_is_in_the_table_with_a_code_of_its_own() -> None:
     assert set(STATUS_OF) == set(CLASSES)
-    assert len(set(STATUS_OF.values())) == len(CLASSES)
+    assert len({cls.code for cls in CLASSES}) == len(CLASSES)
+
+
+@pytest.mark.parametrize("cls", [errors.Overloaded, errors.RateLimited, errors.Unavailable])
+def test_when_to_try_again_crosses_the_wire_in_whole_seconds(cls: type[TtsError]) -> None:
+    _, message, trailing = to_status(cls("why", retry_after_s=1.2))
+    assert from_status(grpc.StatusCode.UNKNOWN, message, trailing).retry_after_s == 2.0
 
 
 def test_a_subclass_travels_as_its_base() -> None:

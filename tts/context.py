@@ -1,0 +1,39 @@
+"""Who asks the service for something, and on what terms.
+
+A door makes a `CallContext` of what its wire carries; the service keeps to it.  Plain values, any
+thread.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An owner of a key, and what the key may."""
+
+    name: str = ""
+    """Name of the key or the token's subject; empty: whoever may connect."""
+    requests_per_minute: int | None = None
+    """None: as many as the service can do."""
+    max_streams: int | None = None
+    """Streams at once; None: as many as the service can do."""
+    may_manage: bool = True
+    """Whether it may add and delete voices, and choose weights."""
+
+
+ANYONE = Caller()
+"""Where no keys are set up, or on a Unix socket, which only its owner can open."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """Terms of one request."""
+
+    door: str = "local"
+    """Which way it came: "local", "grpc", "websocket", "openai", "api_v2", "jobs"."""
+    caller: Caller = ANYONE
+    timeout_s: float | None = None
+    """The caller's own deadline, in seconds from when the service is asked; None: no deadline."""
+
+
+LOCAL = CallContext()
