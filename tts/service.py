@@ -15,6 +15,7 @@ from loguru import logger
 from tts.account import Account
 from tts.audio.chain import Chain
 from tts.config import ServiceConfig
+from tts.context import LOCAL, CallContext
 from tts.engine.admission import Admitted, Refused
 from tts.engine.spending import Spent
 from tts.engine.types import Engine
@@ -74,8 +75,10 @@ class SynthesisService:
         """How long a text that is being written may keep still."""
         return self._config.limits.text_idle_s
 
-    async def stream(self, request: SynthesisRequest) -> AsyncGenerator[SpeechChunk]:
-        """Speak a request.  Closing the iterator or cancelling drops the rest of the work.
+    async def stream(
+        self, request: SynthesisRequest, context: CallContext = LOCAL
+    ) -> AsyncGenerator[SpeechChunk]:
+        """Speak a request on its caller's terms.  Closing the iterator or cancelling drops the rest of the work.
 
         Raises `BadRequest`, `TextTooLong`, `VoiceNotFound` or `Overloaded` before any audio, and
         `EngineFailed` at any time.
@@ -85,7 +88,10 @@ class SynthesisService:
                 yield chunk
 
     async def stream_text(
-        self, request: SynthesisRequest, texts: AsyncIterator[str]
+        self,
+        request: SynthesisRequest,
+        texts: AsyncIterator[str],
+        context: CallContext = LOCAL,
     ) -> AsyncGenerator[SpeechChunk]:
         """Speak a text while it is being written: the request's own, then `texts`, cut anywhere.
 
@@ -107,7 +113,9 @@ class SynthesisService:
                         account.add(chunk)
                         yield chunk
 
-    async def synthesize(self, request: SynthesisRequest) -> SpeechChunk:
+    async def synthesize(
+        self, request: SynthesisRequest, context: CallContext = LOCAL
+    ) -> SpeechChunk:
         """Speak a request into one chunk that is the whole audio.  Raises like `stream`."""
         async with aclosing(self._stream(request, played=False)) as stream:
             return whole([chunk async for chunk in stream])
