@@ -78,7 +78,8 @@ class SynthesisService:
     async def stream(
         self, request: SynthesisRequest, context: CallContext = LOCAL
     ) -> AsyncGenerator[SpeechChunk]:
-        """Speak a request on its caller's terms.  Closing the iterator or cancelling drops the rest of the work.
+        """Speak a request on its caller's terms.  Closing the iterator or cancelling drops the rest
+        of the work.
 
         Raises `BadRequest`, `TextTooLong`, `VoiceNotFound` or `Overloaded` before any audio, and
         `EngineFailed` at any time.
