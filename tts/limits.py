@@ -14,6 +14,15 @@ from tts.types import MARK_KINDS, SynthesisRequest, Voice
 
 MIN_SPEED, MAX_SPEED = 0.5, 2.0
 
+_SAMPLING: Mapping[str, tuple[float, float]] = {
+    "seed": (0, 2**63 - 1),
+    "top_k": (1, 1025),
+    "top_p": (0, 1),
+    "temperature": (0, 5),
+    "repetition_penalty": (0.1, 10),
+}
+"""Fields of a request that are the voice's own where they are None, and what each may be."""
+
 
 def check(request: SynthesisRequest, voices: Mapping[str, Voice], max_text_chars: int) -> None:
     """Raise `BadRequest`, `TextTooLong` or `VoiceNotFound` for what cannot be spoken."""
@@ -56,6 +65,10 @@ def check_manner(request: SynthesisRequest, voices: Mapping[str, Voice]) -> None
     for kind in request.marks:
         if kind not in MARK_KINDS:
             raise BadRequest(f"marks = {_short(kind)}: there are {', '.join(MARK_KINDS)}")
+    for field, (lowest, highest) in _SAMPLING.items():
+        value = getattr(request, field)
+        if value is not None and not lowest <= value <= highest:
+            raise BadRequest(f"{field} = {value!r}: allowed are {lowest} to {highest}")
 
 
 class Gate:

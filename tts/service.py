@@ -214,6 +214,13 @@ class SynthesisService:
         if trial:
             await self.probe()
 
+    async def refresh_voices(self) -> None:
+        """Read the voices anew; requests being spoken end in the voices they began in.
+
+        Raises `EngineFailed` when an engine cannot tell its voices; then they are as they were.
+        """
+        raise NotImplementedError
+
     async def stop(self) -> None:
         """Drop all work and unload the engines.  Idempotent."""
         for worker in self._candidates:

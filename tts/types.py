@@ -31,7 +31,7 @@ class SynthesisRequest:
     """The same seed and text give the same tokens; 0 to 2^63 - 1.  This and what follows are the
     voice's own where they are None, and mean nothing to a light voice."""
     top_k: int | None = None
-    """Tokens that the next one is chosen from; at least 1."""
+    """Tokens that the next one is chosen from; 1 to 1025."""
     top_p: float | None = None
     """Share of the probability that it is chosen from; 0 to 1."""
     temperature: float | None = None

@@ -41,6 +41,28 @@ def test_a_request_comes_back_and_an_unset_speed_is_one() -> None:
     assert request_from_wire(tts_pb2.SynthesizeRequest()).speed == 1.0
 
 
+def test_how_a_request_is_sampled_comes_back_and_what_is_unset_stays_the_voices_own() -> None:
+    request = SynthesisRequest(
+        "Hi",
+        "ann",
+        "en",
+        seed=0,
+        top_k=1,
+        top_p=0.0,
+        temperature=0.0,
+        repetition_penalty=0.1,
+    )
+    assert request_from_wire(request_to_wire(request)) == request
+    bare = request_from_wire(tts_pb2.SynthesizeRequest())
+    assert (bare.seed, bare.top_k, bare.top_p) == (None, None, None)
+    assert (bare.temperature, bare.repetition_penalty) == (None, None)
+
+
+def test_a_seed_that_no_message_can_carry_is_refused() -> None:
+    with pytest.raises(BadRequest, match="cannot be encoded"):
+        request_to_wire(SynthesisRequest("Hi", "ann", "en", seed=2**63))
+
+
 def test_wanted_marks_of_a_kind_from_the_future_are_for_the_service_to_refuse() -> None:
     assert request_from_wire(tts_pb2.SynthesizeRequest(marks=[99, 1])).marks == ("99", "word")
 

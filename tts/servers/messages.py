@@ -38,13 +38,18 @@ def request_to_wire(request: SynthesisRequest) -> tts_pb2.SynthesizeRequest:
             speed=request.speed,
             emotion=request.emotion,
             marks=[_kind_to_wire(kind) for kind in request.marks],
+            seed=request.seed,
+            top_k=request.top_k,
+            top_p=request.top_p,
+            temperature=request.temperature,
+            repetition_penalty=request.repetition_penalty,
         )
     except (TypeError, ValueError) as error:  # for example a lone surrogate
         raise BadRequest(f"request cannot be encoded: {error}") from error
 
 
 def request_from_wire(message: tts_pb2.SynthesizeRequest) -> SynthesisRequest:
-    """An unset speed is 1."""
+    """An unset speed is 1, and what else is unset is the voice's own."""
     return SynthesisRequest(
         text=message.text,
         voice=message.voice,
@@ -52,6 +57,11 @@ def request_from_wire(message: tts_pb2.SynthesizeRequest) -> SynthesisRequest:
         speed=message.speed or 1.0,
         emotion=message.emotion,
         marks=tuple(_KIND_FROM_WIRE.get(kind, str(kind)) for kind in message.marks),
+        seed=_if_set(message, "seed"),
+        top_k=_if_set(message, "top_k"),
+        top_p=_if_set(message, "top_p"),
+        temperature=_if_set(message, "temperature"),
+        repetition_penalty=_if_set(message, "repetition_penalty"),
     )
 
 
@@ -116,6 +126,10 @@ def voice_from_wire(message: tts_pb2.Voice) -> Voice:
         description=message.description,
         emotions=tuple(message.emotions),
     )
+
+
+def _if_set(message: tts_pb2.SynthesizeRequest, field: str) -> Any:
+    return getattr(message, field) if message.HasField(field) else None
 
 
 def _kind_to_wire(kind: str) -> Any:

@@ -8,20 +8,30 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SynthesizeRequest(_message.Message):
-    __slots__ = ("text", "voice", "language", "speed", "emotion", "marks")
+    __slots__ = ("text", "voice", "language", "speed", "emotion", "marks", "seed", "top_k", "top_p", "temperature", "repetition_penalty")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     VOICE_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     SPEED_FIELD_NUMBER: _ClassVar[int]
     EMOTION_FIELD_NUMBER: _ClassVar[int]
     MARKS_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    TOP_K_FIELD_NUMBER: _ClassVar[int]
+    TOP_P_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    REPETITION_PENALTY_FIELD_NUMBER: _ClassVar[int]
     text: str
     voice: str
     language: str
     speed: float
     emotion: str
     marks: _containers.RepeatedScalarFieldContainer[Mark.Kind]
-    def __init__(self, text: _Optional[str] = ..., voice: _Optional[str] = ..., language: _Optional[str] = ..., speed: _Optional[float] = ..., emotion: _Optional[str] = ..., marks: _Optional[_Iterable[_Union[Mark.Kind, str]]] = ...) -> None: ...
+    seed: int
+    top_k: int
+    top_p: float
+    temperature: float
+    repetition_penalty: float
+    def __init__(self, text: _Optional[str] = ..., voice: _Optional[str] = ..., language: _Optional[str] = ..., speed: _Optional[float] = ..., emotion: _Optional[str] = ..., marks: _Optional[_Iterable[_Union[Mark.Kind, str]]] = ..., seed: _Optional[int] = ..., top_k: _Optional[int] = ..., top_p: _Optional[float] = ..., temperature: _Optional[float] = ..., repetition_penalty: _Optional[float] = ...) -> None: ...
 
 class TextMessage(_message.Message):
     __slots__ = ("request", "text", "end")
