@@ -34,6 +34,8 @@ class CallContext:
     caller: Caller = ANYONE
     timeout_s: float | None = None
     """The caller's own deadline, in seconds from when the service is asked; None: no deadline."""
+    traceparent: str = ""
+    """The caller's trace, as `tts.tracing.extract` found it; "": none."""
 
 
 LOCAL = CallContext()
