@@ -70,6 +70,8 @@ class SpeechChunk:
     is_final: bool
     voice: str = ""
     """Id of the voice that speaks: under load it may be another than the request's."""
+    cached: bool = False
+    """Whether the audio was made for an earlier request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,8 @@ class Chain:
         self._resampled = ResampledStream(voice_rate_hz, sample_rate_hz)
         self._sample_rate_hz = sample_rate_hz
         self._gain_db = gain_db
-        self._first_samples = max(1, sample_rate_hz * first_ms // 1000)
-        self._next_samples = max(1, sample_rate_hz * next_ms // 1000)
+        self._first_samples = chunk_samples(first_ms, sample_rate_hz)
+        self._next_samples = chunk_samples(next_ms, sample_rate_hz)
         self._sent_samples = 0
         self._marks: tuple[Mark, ...] = ()
 
@@ -51,7 +51,11 @@ class Chain:
         if len(samples) == 0 and not piece.is_last:
             return
         pcm = to_pcm(samples)
-        starts = self._cuts(len(samples))
+        starts = cuts(
+            len(samples),
+            first_samples=self._next_samples if self._sent_samples else self._first_samples,
+            next_samples=self._next_samples,
+        )
         for start, end in zip(starts, [*starts[1:], len(samples)], strict=True):
             marks, self._marks = self._marks, ()
             yield SpeechChunk(
@@ -63,11 +67,18 @@ class Chain:
             )
             self._sent_samples += end - start
 
-    def _cuts(self, samples: int) -> list[int]:
-        """First samples of a piece's chunks; a rest under half a chunk joins the one before."""
-        cuts = [0]
-        length = self._next_samples if self._sent_samples else self._first_samples
-        while samples - cuts[-1] >= length + max(1, self._next_samples // 2):
-            cuts.append(cuts[-1] + length)
-            length = self._next_samples
-        return cuts
+
+def cuts(samples: int, *, first_samples: int, next_samples: int) -> list[int]:
+    """First samples of the chunks that a run of samples is cut into: one of `first_samples`, then
+    of `next_samples` each; a rest under half a chunk joins the one before."""
+    starts = [0]
+    length = first_samples
+    while samples - starts[-1] >= length + max(1, next_samples // 2):
+        starts.append(starts[-1] + length)
+        length = next_samples
+    return starts
+
+
+def chunk_samples(length_ms: int, sample_rate_hz: int) -> int:
+    """Samples of a chunk of so many milliseconds; at least one."""
+    return max(1, sample_rate_hz * length_ms // 1000)
