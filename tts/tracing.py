@@ -10,6 +10,7 @@ nothing of OpenTelemetry is imported, and a span is an object that does nothing.
 import asyncio
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
@@ -23,12 +24,14 @@ from tts.config import TracingConfig
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import SpanProcessor
     from opentelemetry.trace import Span as OtelSpan
     from opentelemetry.trace import Tracer
 
 TRACEPARENT = "traceparent"
 """Name of the header, of the metadata entry and of the field that carries a trace."""
+
+PREFIX = "parley."
+"""Of the names of our attributes."""
 
 Value = str | bool | int | float
 
@@ -46,7 +49,7 @@ _current: ContextVar[str] = ContextVar("traceparent", default="")
 
 
 def extract(carrier: Mapping[str, object]) -> str:
-    """The trace that headers or metadata carry, names in lower case; "" for none or a broken one."""
+    """The trace that headers or metadata with names in lower case carry; "" for none."""
     value = carrier.get(TRACEPARENT)
     return value if isinstance(value, str) and _FORM.fullmatch(value) else ""
 
@@ -93,7 +96,7 @@ class Tracing:
     def __init__(
         self, provider: "TracerProvider | None" = None, clock_ns: Callable[[], int] = time.time_ns
     ) -> None:
-        """Without a `provider` nothing is recorded."""
+        """Without a `provider` nothing is recorded.  `clock_ns` tells the time since 1970."""
         self._provider = provider
         self._tracer = provider.get_tracer("parley") if provider else None
         self._clock_ns = clock_ns
@@ -109,16 +112,22 @@ class Tracing:
         """A span inside of the one that `parent` names (see `extract`), or a trace of its own."""
         if self._tracer is None:
             return NO_SPAN
-        return _begin(self._tracer, self._clock_ns, name, _context(parent), ago_s, attributes)
+        return _Recorded(
+            self._tracer, self._clock_ns, name, _remote(parent), ago_s=ago_s, attributes=attributes
+        )
 
     async def stop(self) -> None:
         """Send what is left, for `STOP_WITHIN_S` at most.  Idempotent."""
-        if self._provider is not None:
-            await asyncio.to_thread(self._provider.shutdown)
+        if self._provider is None:
+            return
+        # Not a thread of the loop's pool: the loop's end would wait for a collector that is slow.
+        closing = threading.Thread(target=self._provider.shutdown, name="traces-stop", daemon=True)
+        closing.start()
+        await asyncio.to_thread(closing.join, STOP_WITHIN_S)
 
 
 class _NoSpan:
-    """A span of nobody's trace."""
+    """A span that nobody will see."""
 
     traceparent = ""
 
@@ -135,10 +144,119 @@ class _NoSpan:
         pass
 
 
+class _Recorded:
+    """A span of OpenTelemetry's."""
+
+    def __init__(
+        self,
+        tracer: "Tracer",
+        clock_ns: Callable[[], int],
+        name: str,
+        context: "Context",
+        *,
+        ago_s: float,
+        attributes: Mapping[str, Value],
+    ) -> None:
+        self._tracer = tracer
+        self._clock_ns = clock_ns
+        self._span: OtelSpan = tracer.start_span(
+            name, context, attributes=_named(attributes), start_time=self._at_ns(ago_s)
+        )
+
+    @property
+    def traceparent(self) -> str:
+        context = self._span.get_span_context()
+        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+    def begin(self, name: str, *, ago_s: float = 0.0, **attributes: Value) -> "_Recorded":
+        from opentelemetry.context import Context
+        from opentelemetry.trace import set_span_in_context
+
+        inside = set_span_in_context(self._span, Context())
+        return _Recorded(
+            self._tracer, self._clock_ns, name, inside, ago_s=ago_s, attributes=attributes
+        )
+
+    def set(self, **attributes: Value) -> None:
+        self._span.set_attributes(_named(attributes))
+
+    def event(self, name: str, **attributes: Value) -> None:
+        self._span.add_event(name, _named(attributes), timestamp=self._at_ns(0.0))
+
+    def end(self, *, ago_s: float = 0.0, error: str = "") -> None:
+        from opentelemetry.trace import StatusCode
+
+        if not self._span.is_recording():
+            return
+        if error:
+            self._span.set_attribute("error.type", error)
+            self._span.set_status(StatusCode.ERROR, error)
+        self._span.end(self._at_ns(ago_s))
+
+    def _at_ns(self, ago_s: float) -> int:
+        return self._clock_ns() - round(ago_s * 1e9)
+
+
 NO_SPAN: Span = _NoSpan()
 OFF = Tracing()
 
 
 def set_up(config: TracingConfig, service_name: str) -> Tracing:
     """Tracing as a configuration wants it; `service_name` is what the collector calls us."""
-    raise NotImplementedError
+    if not config.endpoint:
+        return OFF
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
+
+    provider = TracerProvider(
+        ParentBasedTraceIdRatio(config.share),
+        Resource.create({SERVICE_NAME: service_name}),
+        shutdown_on_exit=False,
+    )
+    exporter = OTLPSpanExporter(f"{config.endpoint.rstrip('/')}/v1/traces", timeout=SEND_TIMEOUT_S)
+    provider.add_span_processor(
+        BatchSpanProcessor(
+            exporter,
+            max_queue_size=QUEUE_SPANS,
+            schedule_delay_millis=SEND_EVERY_S * 1000,
+            max_export_batch_size=BATCH_SPANS,
+            export_timeout_millis=SEND_TIMEOUT_S * 1000,
+        )
+    )
+    _hear_complaints()
+    return Tracing(provider)
+
+
+class _Complaints(logging.Handler):
+    """What OpenTelemetry has to say of a collector, once a minute, in our log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._next_s = 0.0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.created >= self._next_s:
+            self._next_s = record.created + COMPLAIN_EVERY_S
+            logger.bind(reason=record.getMessage()).warning("traces are being lost")
+
+
+def _hear_complaints() -> None:
+    theirs = logging.getLogger("opentelemetry")
+    theirs.propagate = False
+    if not any(isinstance(handler, _Complaints) for handler in theirs.handlers):
+        theirs.addHandler(_Complaints())
+
+
+def _named(attributes: Mapping[str, Value]) -> dict[str, Value]:
+    return {PREFIX + name: value for name, value in attributes.items()}
+
+
+def _remote(traceparent: str) -> "Context":
+    """The context of a span in another process; without one, that of a new trace."""
+    from opentelemetry.context import Context
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    return TraceContextTextMapPropagator().extract({TRACEPARENT: traceparent}, Context())
