@@ -36,6 +36,8 @@ class CallContext:
     """The caller's own deadline, in seconds from when the service is asked; None: no deadline."""
     traceparent: str = ""
     """The caller's trace, as `tts.tracing.extract` found it; "": none."""
+    patient: bool = False
+    """Nobody waits for the audio: live callers go first, and no light voice speaks instead."""
 
 
 LOCAL = CallContext()

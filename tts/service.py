@@ -84,7 +84,8 @@ class SynthesisService:
         Raises `BadRequest`, `TextTooLong`, `VoiceNotFound` or `Overloaded` before any audio, and
         `EngineFailed` at any time.
         """
-        async with aclosing(self._stream(request, played=True)) as chunks:
+        played = not context.patient
+        async with aclosing(self._stream(request, context, played=played)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -105,7 +106,7 @@ class SynthesisService:
         check_length(len(request.text), limits.max_text_chars)
         text = TextFeed(clean_text(request.text))
         async with self._gate.stream():
-            request, admitted = self._admit(request)
+            request, admitted = self._admit(request, context)
             with Account(request, text) as account:
                 spoken = self._speak(request, text, account=account, admitted=admitted)
                 writing = asyncio.create_task(write(texts, text, limits), name="tts-text")
@@ -118,17 +119,17 @@ class SynthesisService:
         self, request: SynthesisRequest, context: CallContext = LOCAL
     ) -> SpeechChunk:
         """Speak a request into one chunk that is the whole audio.  Raises like `stream`."""
-        async with aclosing(self._stream(request, played=False)) as stream:
+        async with aclosing(self._stream(request, context, played=False)) as stream:
             return whole([chunk async for chunk in stream])
 
     async def _stream(
-        self, request: SynthesisRequest, *, played: bool
+        self, request: SynthesisRequest, context: CallContext, *, played: bool
     ) -> AsyncGenerator[SpeechChunk]:
         """`played`: whether the audio is heard while it is made."""
         check(request, self._voices, self._config.limits.max_text_chars)
         text = TextFeed.of(clean_text(request.text))
         async with self._gate.stream():
-            request, admitted = self._admit(request)
+            request, admitted = self._admit(request, context)
             with Account(request, text) as account:
                 spoken = self._speak(
                     request, text, account=account, admitted=admitted, played=played
@@ -138,13 +139,15 @@ class SynthesisService:
                         account.add(chunk)
                         yield chunk
 
-    def _admit(self, request: SynthesisRequest) -> tuple[SynthesisRequest, Admitted]:
+    def _admit(
+        self, request: SynthesisRequest, context: CallContext
+    ) -> tuple[SynthesisRequest, Admitted]:
         """The request as it will be spoken, maybe in a light voice.  Raises `Overloaded`."""
         worker, limits = self._worker_of[request.voice], self._config.limits
         answer = worker.admit()
         if isinstance(answer, Admitted):
             return request, answer
-        if limits.overload == "light":
+        if limits.overload == "light" and not context.patient:
             for voice in self._voices.values():
                 other = self._worker_of[voice.id]
                 if other is worker or request.language not in voice.languages:
