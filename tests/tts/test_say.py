@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import wave
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,9 @@ def test_ctrl_c_stops_without_a_trace(tmp_path: Path) -> None:
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell without job control has what it puts into the background ignore SIGINT, and so
+        # would every process started from there.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     try:
         while not os.listdir(tmp_path):
