@@ -72,6 +72,9 @@ class SpeechChunk:
     """Id of the voice that speaks: under load it may be another than the request's."""
     cached: bool = False
     """Whether the audio was made for an earlier request."""
+    is_cancelled: bool = False
+    """The last chunk, without samples, of a stream that its caller cancelled and wants to hear the
+    end of; only doors that can be told to cancel give it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,8 @@ def chunk_to_wire(chunk: SpeechChunk) -> tts_pb2.SpeechChunk:
         marks=[_mark_to_wire(mark) for mark in chunk.marks],
         is_final=chunk.is_final,
         voice=chunk.voice,
+        cached=chunk.cached,
+        is_cancelled=chunk.is_cancelled,
     )
 
 
@@ -101,6 +103,8 @@ def chunk_from_wire(message: tts_pb2.SpeechChunk) -> SpeechChunk:
         ),
         is_final=message.is_final,
         voice=message.voice,
+        cached=message.cached,
+        is_cancelled=message.is_cancelled,
     )
 
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1btts/servers/proto/tts.proto\x12\rparley.tts.v1\"\xc5\x02\n\x11SynthesizeRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05voice\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\x12\r\n\x05speed\x18\x04 \x01(\x01\x12\x0f\n\x07\x65motion\x18\x05 \x01(\t\x12\'\n\x05marks\x18\x06 \x03(\x0e\x32\x18.parley.tts.v1.Mark.Kind\x12\x11\n\x04seed\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\x05top_k\x18\x08 \x01(\x05H\x01\x88\x01\x01\x12\x12\n\x05top_p\x18\t \x01(\x01H\x02\x88\x01\x01\x12\x18\n\x0btemperature\x18\n \x01(\x01H\x03\x88\x01\x01\x12\x1f\n\x12repetition_penalty\x18\x0b \x01(\x01H\x04\x88\x01\x01\x42\x07\n\x05_seedB\x08\n\x06_top_kB\x08\n\x06_top_pB\x0e\n\x0c_temperatureB\x15\n\x13_repetition_penalty\"l\n\x0bTextMessage\x12\x33\n\x07request\x18\x01 \x01(\x0b\x32 .parley.tts.v1.SynthesizeRequestH\x00\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\r\n\x03\x65nd\x18\x03 \x01(\x08H\x00\x42\t\n\x07message\"\x8d\x01\n\x0bSpeechChunk\x12\x0b\n\x03pcm\x18\x01 \x01(\x0c\x12\x16\n\x0esample_rate_hz\x18\x02 \x01(\x05\x12\x14\n\x0c\x66irst_sample\x18\x03 \x01(\x03\x12\"\n\x05marks\x18\x04 \x03(\x0b\x32\x13.parley.tts.v1.Mark\x12\x10\n\x08is_final\x18\x05 \x01(\x08\x12\r\n\x05voice\x18\x06 \x01(\t\"\xe4\x01\n\x04Mark\x12&\n\x04kind\x18\x01 \x01(\x0e\x32\x18.parley.tts.v1.Mark.Kind\x12\x12\n\ntext_start\x18\x02 \x01(\x05\x12\x10\n\x08text_end\x18\x03 \x01(\x05\x12\x0f\n\x07start_s\x18\x04 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x05 \x01(\x01\x12\x11\n\testimated\x18\x06 \x01(\x08\x12\r\n\x05label\x18\x07 \x01(\t\"L\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_WORD\x10\x01\x12\x0e\n\nKIND_PHONE\x10\x02\x12\x0f\n\x0bKIND_VISEME\x10\x03\"\x13\n\x11ListVoicesRequest\":\n\x12ListVoicesResponse\x12$\n\x06voices\x18\x01 \x03(\x0b\x32\x14.parley.tts.v1.Voice\"u\n\x05Voice\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tlanguages\x18\x02 \x03(\t\x12\x16\n\x0esample_rate_hz\x18\x03 \x01(\x05\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x10\n\x08\x65motions\x18\x06 \x03(\t2\xcf\x02\n\x0cTextToSpeech\x12J\n\nSynthesize\x12 .parley.tts.v1.SynthesizeRequest\x1a\x1a.parley.tts.v1.SpeechChunk\x12R\n\x10StreamSynthesize\x12 .parley.tts.v1.SynthesizeRequest\x1a\x1a.parley.tts.v1.SpeechChunk0\x01\x12L\n\x0eSynthesizeText\x12\x1a.parley.tts.v1.TextMessage\x1a\x1a.parley.tts.v1.SpeechChunk(\x01\x30\x01\x12Q\n\nListVoices\x12 .parley.tts.v1.ListVoicesRequest\x1a!.parley.tts.v1.ListVoicesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1btts/servers/proto/tts.proto\x12\rparley.tts.v1\"\xc5\x02\n\x11SynthesizeRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05voice\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\x12\r\n\x05speed\x18\x04 \x01(\x01\x12\x0f\n\x07\x65motion\x18\x05 \x01(\t\x12\'\n\x05marks\x18\x06 \x03(\x0e\x32\x18.parley.tts.v1.Mark.Kind\x12\x11\n\x04seed\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\x05top_k\x18\x08 \x01(\x05H\x01\x88\x01\x01\x12\x12\n\x05top_p\x18\t \x01(\x01H\x02\x88\x01\x01\x12\x18\n\x0btemperature\x18\n \x01(\x01H\x03\x88\x01\x01\x12\x1f\n\x12repetition_penalty\x18\x0b \x01(\x01H\x04\x88\x01\x01\x42\x07\n\x05_seedB\x08\n\x06_top_kB\x08\n\x06_top_pB\x0e\n\x0c_temperatureB\x15\n\x13_repetition_penalty\"~\n\x0bTextMessage\x12\x33\n\x07request\x18\x01 \x01(\x0b\x32 .parley.tts.v1.SynthesizeRequestH\x00\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\r\n\x03\x65nd\x18\x03 \x01(\x08H\x00\x12\x10\n\x06\x63\x61ncel\x18\x04 \x01(\x08H\x00\x42\t\n\x07message\"\xb3\x01\n\x0bSpeechChunk\x12\x0b\n\x03pcm\x18\x01 \x01(\x0c\x12\x16\n\x0esample_rate_hz\x18\x02 \x01(\x05\x12\x14\n\x0c\x66irst_sample\x18\x03 \x01(\x03\x12\"\n\x05marks\x18\x04 \x03(\x0b\x32\x13.parley.tts.v1.Mark\x12\x10\n\x08is_final\x18\x05 \x01(\x08\x12\r\n\x05voice\x18\x06 \x01(\t\x12\x0e\n\x06\x63\x61\x63hed\x18\x07 \x01(\x08\x12\x14\n\x0cis_cancelled\x18\x08 \x01(\x08\"\xe4\x01\n\x04Mark\x12&\n\x04kind\x18\x01 \x01(\x0e\x32\x18.parley.tts.v1.Mark.Kind\x12\x12\n\ntext_start\x18\x02 \x01(\x05\x12\x10\n\x08text_end\x18\x03 \x01(\x05\x12\x0f\n\x07start_s\x18\x04 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x05 \x01(\x01\x12\x11\n\testimated\x18\x06 \x01(\x08\x12\r\n\x05label\x18\x07 \x01(\t\"L\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_WORD\x10\x01\x12\x0e\n\nKIND_PHONE\x10\x02\x12\x0f\n\x0bKIND_VISEME\x10\x03\"\x13\n\x11ListVoicesRequest\":\n\x12ListVoicesResponse\x12$\n\x06voices\x18\x01 \x03(\x0b\x32\x14.parley.tts.v1.Voice\"u\n\x05Voice\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tlanguages\x18\x02 \x03(\t\x12\x16\n\x0esample_rate_hz\x18\x03 \x01(\x05\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x10\n\x08\x65motions\x18\x06 \x03(\t2\xcf\x02\n\x0cTextToSpeech\x12J\n\nSynthesize\x12 .parley.tts.v1.SynthesizeRequest\x1a\x1a.parley.tts.v1.SpeechChunk\x12R\n\x10StreamSynthesize\x12 .parley.tts.v1.SynthesizeRequest\x1a\x1a.parley.tts.v1.SpeechChunk0\x01\x12L\n\x0eSynthesizeText\x12\x1a.parley.tts.v1.TextMessage\x1a\x1a.parley.tts.v1.SpeechChunk(\x01\x30\x01\x12Q\n\nListVoices\x12 .parley.tts.v1.ListVoicesRequest\x1a!.parley.tts.v1.ListVoicesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,19 +34,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SYNTHESIZEREQUEST']._serialized_start=47
   _globals['_SYNTHESIZEREQUEST']._serialized_end=372
   _globals['_TEXTMESSAGE']._serialized_start=374
-  _globals['_TEXTMESSAGE']._serialized_end=482
-  _globals['_SPEECHCHUNK']._serialized_start=485
-  _globals['_SPEECHCHUNK']._serialized_end=626
-  _globals['_MARK']._serialized_start=629
-  _globals['_MARK']._serialized_end=857
-  _globals['_MARK_KIND']._serialized_start=781
-  _globals['_MARK_KIND']._serialized_end=857
-  _globals['_LISTVOICESREQUEST']._serialized_start=859
-  _globals['_LISTVOICESREQUEST']._serialized_end=878
-  _globals['_LISTVOICESRESPONSE']._serialized_start=880
-  _globals['_LISTVOICESRESPONSE']._serialized_end=938
-  _globals['_VOICE']._serialized_start=940
-  _globals['_VOICE']._serialized_end=1057
-  _globals['_TEXTTOSPEECH']._serialized_start=1060
-  _globals['_TEXTTOSPEECH']._serialized_end=1395
+  _globals['_TEXTMESSAGE']._serialized_end=500
+  _globals['_SPEECHCHUNK']._serialized_start=503
+  _globals['_SPEECHCHUNK']._serialized_end=682
+  _globals['_MARK']._serialized_start=685
+  _globals['_MARK']._serialized_end=913
+  _globals['_MARK_KIND']._serialized_start=837
+  _globals['_MARK_KIND']._serialized_end=913
+  _globals['_LISTVOICESREQUEST']._serialized_start=915
+  _globals['_LISTVOICESREQUEST']._serialized_end=934
+  _globals['_LISTVOICESRESPONSE']._serialized_start=936
+  _globals['_LISTVOICESRESPONSE']._serialized_end=994
+  _globals['_VOICE']._serialized_start=996
+  _globals['_VOICE']._serialized_end=1113
+  _globals['_TEXTTOSPEECH']._serialized_start=1116
+  _globals['_TEXTTOSPEECH']._serialized_end=1451
 # @@protoc_insertion_point(module_scope)

@@ -34,30 +34,36 @@ class SynthesizeRequest(_message.Message):
     def __init__(self, text: _Optional[str] = ..., voice: _Optional[str] = ..., language: _Optional[str] = ..., speed: _Optional[float] = ..., emotion: _Optional[str] = ..., marks: _Optional[_Iterable[_Union[Mark.Kind, str]]] = ..., seed: _Optional[int] = ..., top_k: _Optional[int] = ..., top_p: _Optional[float] = ..., temperature: _Optional[float] = ..., repetition_penalty: _Optional[float] = ...) -> None: ...
 
 class TextMessage(_message.Message):
-    __slots__ = ("request", "text", "end")
+    __slots__ = ("request", "text", "end", "cancel")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
     request: SynthesizeRequest
     text: str
     end: bool
-    def __init__(self, request: _Optional[_Union[SynthesizeRequest, _Mapping]] = ..., text: _Optional[str] = ..., end: _Optional[bool] = ...) -> None: ...
+    cancel: bool
+    def __init__(self, request: _Optional[_Union[SynthesizeRequest, _Mapping]] = ..., text: _Optional[str] = ..., end: _Optional[bool] = ..., cancel: _Optional[bool] = ...) -> None: ...
 
 class SpeechChunk(_message.Message):
-    __slots__ = ("pcm", "sample_rate_hz", "first_sample", "marks", "is_final", "voice")
+    __slots__ = ("pcm", "sample_rate_hz", "first_sample", "marks", "is_final", "voice", "cached", "is_cancelled")
     PCM_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
     FIRST_SAMPLE_FIELD_NUMBER: _ClassVar[int]
     MARKS_FIELD_NUMBER: _ClassVar[int]
     IS_FINAL_FIELD_NUMBER: _ClassVar[int]
     VOICE_FIELD_NUMBER: _ClassVar[int]
+    CACHED_FIELD_NUMBER: _ClassVar[int]
+    IS_CANCELLED_FIELD_NUMBER: _ClassVar[int]
     pcm: bytes
     sample_rate_hz: int
     first_sample: int
     marks: _containers.RepeatedCompositeFieldContainer[Mark]
     is_final: bool
     voice: str
-    def __init__(self, pcm: _Optional[bytes] = ..., sample_rate_hz: _Optional[int] = ..., first_sample: _Optional[int] = ..., marks: _Optional[_Iterable[_Union[Mark, _Mapping]]] = ..., is_final: _Optional[bool] = ..., voice: _Optional[str] = ...) -> None: ...
+    cached: bool
+    is_cancelled: bool
+    def __init__(self, pcm: _Optional[bytes] = ..., sample_rate_hz: _Optional[int] = ..., first_sample: _Optional[int] = ..., marks: _Optional[_Iterable[_Union[Mark, _Mapping]]] = ..., is_final: _Optional[bool] = ..., voice: _Optional[str] = ..., cached: _Optional[bool] = ..., is_cancelled: _Optional[bool] = ...) -> None: ...
 
 class Mark(_message.Message):
     __slots__ = ("kind", "text_start", "text_end", "start_s", "end_s", "estimated", "label")

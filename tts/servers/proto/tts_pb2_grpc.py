@@ -76,10 +76,11 @@ class TextToSpeechServicer:
 
     def SynthesizeText(self, request_iterator, context):
         """StreamSynthesize for a text that is still being written.  The first message is `request`, later
-        ones are `text`, the last is `end`.  Audio goes out while text comes in: a clause is spoken once
+        ones are `text`, then comes `end`.  Audio goes out while text comes in: a clause is spoken once
         something speakable follows it or the text has ended.  The bound on a text's length holds for
         all of it; the call ends with "text_stalled" when no text comes for the service's
-        `limits.text_idle_s`.  There is no message for cancelling: cancel the call.
+        `limits.text_idle_s`.  At any time after the first message `cancel` ends it: no more audio
+        follows, but a last chunk that has is_cancelled set and no samples, and the status is OK.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
