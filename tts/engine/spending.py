@@ -1,11 +1,15 @@
 """What engine time was spent on, and how much of it was for nothing.
 
-In: steps and pieces of one request, and how much of its audio was taken.  Out: seconds.  Pure; no
-clock of its own.
+In: steps and pieces of one request, and how much of its audio was taken; works of all of them.
+Out: seconds and counts.  Pure; no clock of its own.
 """
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from tts.engine.types import Kind, Work
 
 
 class Spending:
@@ -50,3 +54,34 @@ class Spent:
     """Steps begun for a request that was cancelled already: 0, or something is broken."""
     underruns: int = 0
     """Pieces that came after playback had run dry, waiting for text aside."""
+
+
+@dataclass(slots=True)
+class Ran:
+    """What an engine did since it started, for whomever."""
+
+    seconds: float = 0.0
+    """Time that it worked."""
+    steps: int = 0
+    """Steps of requests, besides the works they wait for."""
+    tokens: int = 0
+    """Tokens that it drew."""
+    batches: Counter[tuple[Kind, int]] = field(default_factory=Counter)
+    """How often so many works of a kind ran as one."""
+
+    def batch(self, works: Sequence[Work], seconds: float) -> None:
+        """These works ran as one."""
+        kind = works[0].kind
+        self.seconds += seconds
+        self.batches[kind, len(works)] += 1
+        if kind is Kind.TOKEN:
+            self.tokens += sum(work.size for work in works)
+
+    def step(self, seconds: float) -> None:
+        """A request took a step."""
+        self.seconds += seconds
+        self.steps += 1
+
+    def now(self) -> "Ran":
+        """It as it is now, and stays."""
+        return replace(self, batches=self.batches.copy())

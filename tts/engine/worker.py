@@ -18,7 +18,7 @@ from tts.config import SchedulerConfig
 from tts.engine.admission import Admission, Admitted, Refused
 from tts.engine.scheduler import Job, Scheduler
 from tts.engine.speech import Speech
-from tts.engine.spending import Spent
+from tts.engine.spending import Ran, Spent
 from tts.engine.types import Engine, Kind, Piece, Step, Work
 from tts.errors import EngineFailed, TtsError
 from tts.text.feed import TextFeed
@@ -53,6 +53,7 @@ class EngineWorker:
         self._scheduler = Scheduler(rest_s=config.rest_s, most_together=config.most_together)
         self._admission = Admission(self._scheduler, first_packet_ms=first_packet_ms)
         self._spent = Spent()
+        self._runs = Ran()
         self._wake = threading.Condition()
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -71,6 +72,12 @@ class EngineWorker:
     def spent(self) -> Spent:
         """What the engine's time was spent on, over all requests that have ended."""
         return self._spent
+
+    @property
+    def ran(self) -> Ran:
+        """What the engine did since it started."""
+        with self._wake:
+            return self._runs.now()
 
     def gain_db(self, voice_id: str) -> float:
         """The engine's gain for one of its voices."""
@@ -251,6 +258,7 @@ class EngineWorker:
         """Account for works that ran as one."""
         with self._wake:
             seconds = self._clock() - began_s
+            self._runs.batch([s.job.work for s in speeches if s.job.work is not None], seconds)
             self._scheduler.ran([speech.job for speech in speeches], seconds)
             for speech in speeches:
                 speech.spend(seconds / len(speeches), began_s)
@@ -259,6 +267,7 @@ class EngineWorker:
         """Account for a step and what it gave."""
         with self._wake:
             job, now_s = speech.job, self._clock()
+            self._runs.step(now_s - began_s)
             self._scheduler.stepped(job, now_s - began_s)
             speech.spend(now_s - began_s, began_s)
             if isinstance(item, Work):
