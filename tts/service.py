@@ -14,6 +14,8 @@ from loguru import logger
 
 from tts.account import Account
 from tts.audio.chain import Chain
+from tts.audio_cache.cache import AudioCache, Recorder
+from tts.audio_cache.recording import Recording
 from tts.config import ServiceConfig
 from tts.context import LOCAL, CallContext
 from tts.engine.admission import Admitted, Refused
@@ -31,12 +33,13 @@ _PROBE_TEXT = {"en": "Ready.", "zh": "好。", "ja": "はい。", "ko": "네.", 
 
 
 class SynthesisService:
-    """Limits -> text -> voice -> engine -> post-processing."""
+    """Limits -> cache -> text -> voice -> engine -> post-processing."""
 
     def __init__(self, config: ServiceConfig, builders: Mapping[str, Callable[[], Engine]]) -> None:
         """`builders` make the engines, each on its own thread, in order of preference."""
         self._config = config
         self._gate = Gate(config.limits)
+        self._cache = AudioCache(config.cache)
         self._candidates = [
             EngineWorker(
                 name,
@@ -69,6 +72,11 @@ class SynthesisService:
     def spent(self) -> dict[str, Spent]:
         """By engine: what its time was spent on, over all requests that have ended."""
         return {worker.name: worker.spent for worker in self._engines()}
+
+    @property
+    def cache(self) -> AudioCache:
+        """What is kept of audio that was made."""
+        return self._cache
 
     @property
     def text_idle_s(self) -> float:
@@ -128,16 +136,46 @@ class SynthesisService:
         """`played`: whether the audio is heard while it is made."""
         check(request, self._voices, self._config.limits.max_text_chars)
         text = TextFeed.of(clean_text(request.text))
+        recording = await self._cache.find(self._key(request))
+        if recording is not None:
+            async with aclosing(self._replay(request, text, recording)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+            return
         async with self._gate.stream():
+            asked = request
             request, admitted = self._admit(request, context)
-            with Account(request, text) as account:
+            with Account(request, text) as account, self._recorder(asked, context) as recorder:
                 spoken = self._speak(
                     request, text, account=account, admitted=admitted, played=played
                 )
                 async with aclosing(spoken) as chunks:
                     async for chunk in chunks:
                         account.add(chunk)
+                        recorder.add(chunk)
                         yield chunk
+
+    async def _replay(
+        self, request: SynthesisRequest, text: TextFeed, recording: Recording
+    ) -> AsyncGenerator[SpeechChunk]:
+        """What was spoken before; takes no stream of the gate, and no engine's time."""
+        cut = self._config.chunks
+        with Account(request, text) as account:
+            for chunk in recording.chunks(cut.first_ms, cut.next_ms):
+                account.add(chunk)
+                yield chunk
+                # A reader that is never full must not keep others from their turn.
+                await asyncio.sleep(0)
+
+    def _key(self, request: SynthesisRequest) -> str | None:
+        """What a request that was checked is kept under, if it is."""
+        voice = self._voices[request.voice]
+        return self._cache.key(request, voice, self._wire_rate_hz(voice))
+
+    def _recorder(self, request: SynthesisRequest, context: CallContext) -> Recorder:
+        """Keeps what is spoken in the voice that was asked for, as that voice is now.  Long work
+        that nobody waits for would push out what is asked for often."""
+        return self._cache.recorder(None if context.patient else self._key(request), request.voice)
 
     def _admit(
         self, request: SynthesisRequest, context: CallContext
@@ -196,6 +234,7 @@ class SynthesisService:
         An engine whose package is missing is left out.  Raises `EngineFailed` when one fails to
         load or to speak, or none is left.  Cancelling leaves engines half loaded: call `stop`.
         """
+        await self._cache.start()
         for worker in self._candidates:
             try:
                 await worker.start()
@@ -228,6 +267,7 @@ class SynthesisService:
         """Drop all work and unload the engines.  Idempotent."""
         for worker in self._candidates:
             await worker.stop()
+        await self._cache.stop()
 
     async def probe(self, idle_s: float = 0.0) -> None:
         """Let every engine that gave no audio for `idle_s` speak a short text.

@@ -49,7 +49,8 @@ class WriteBehind:
         with self._changed:
             self._stopping = True
             self._changed.notify()
-        self._thread.join(within_s)
+        if self._thread.ident is not None:
+            self._thread.join(within_s)
 
     def _add(self, key: str, recording: Recording | None, size_bytes: int) -> bool:
         with self._changed:
