@@ -7,6 +7,9 @@ calls of one process share, and `run_call`, which holds one call.  Runs on the e
 import asyncio
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from agent import weights
 from agent.config import Config, Secrets
 from agent.context import Conversation
@@ -16,9 +19,11 @@ from agent.persona import Persona
 from agent.session import Session, SharedServices
 from agent.sessions import CallRecord
 from agent.silero import Silero
+from agent.stt.decoder import Wanted
 from agent.stt.whisper import WhisperStt
 from agent.tools.builtin import builtin_registry
 from agent.tools.registry import ToolContext
+from agent.transcriptions import Events
 from agent.turns.turn_model import TurnModel
 from agent.turns.vad import VoiceActivity
 from transports.base import CallTransport
@@ -72,6 +77,10 @@ class App:
         """Which parts would serve a call now."""
         tts, llm = await asyncio.gather(self._tts.ready(), self._chat.healthy())
         return {"models": self._loaded, "tts": tts, "llm": llm}
+
+    def transcribe(self, audio: NDArray[np.float32], wanted: Wanted) -> Events:
+        """Transcribe a recording; see `agent.transcriptions.Transcribe`."""
+        return self._stt.transcribe_file(audio, wanted)
 
     async def run_call(
         self, transport: CallTransport, persona: Persona, record: CallRecord

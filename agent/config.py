@@ -205,6 +205,9 @@ class TtsConfig(Table):
     address: str = ""
     """gRPC address, for example "unix:/run/tts.sock" or "10.0.0.5:50051". Empty: the supervisor
     starts the service itself."""
+    http_address: str = ""
+    """Address of that service's HTTP door, for example "http://10.0.0.5:8080", which is then also
+    reached through the daemon's port. With an empty `address`: that of the daemon's own service."""
     first_chunk_timeout_s: Seconds = 10.0
     """Time to the first audio of a piece."""
     service: ServiceConfig = ServiceConfig()

@@ -2,13 +2,15 @@
 
 In: requests of browsers, of pipecat's SmallWebRTC clients and of operators.  Out: calls started
 in `Sessions`, JSON answers, and for every refusal {"error": {"code", "message", "field"?}}.  A
-request that belongs to another worker is passed on through `Siblings`.  Knows nothing of what
+request that belongs to another worker is passed on through `Siblings`, one for the speech service
+through `SpeechProxy`.  Knows nothing of what
 happens inside a call, nor which transport answers the offer.  Loop's thread only.
 """
 
 import asyncio
 import hmac
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -24,9 +26,14 @@ from agent.metrics import CONTENT_TYPE, Metrics, merge
 from agent.persona import Persona
 from agent.sessions import NotAdmitted, RunningCall, Sessions, call_owner
 from agent.siblings import Siblings
+from agent.speech_proxy import SpeechProxy
 from agent.tables import ConfigError, fit, unknown
+from agent.transcriptions import PATH as TRANSCRIPTIONS
+from agent.transcriptions import Transcribe, Transcriptions
 from transports.base import CallTransport
 from transports.offer import OfferRefused
+from tts.errors import TtsError
+from tts.servers.status import status_of
 
 BODY_TIMEOUT_S = 10.0
 """A request's body must have arrived by then."""
@@ -157,8 +164,11 @@ class Door:
         metrics: Metrics,
         web_dir: Path,
         siblings: Siblings,
+        speech: SpeechProxy | None,
+        transcribe: Transcribe,
     ) -> None:
-        """`why_silent` says why a persona cannot speak now; such a one is not offered."""
+        """`why_silent` says why a persona cannot speak now; such a one is not offered.  `speech`:
+        the speech service's own door, if it has one."""
         self._server = server
         self._sessions = sessions
         self._personas = personas
@@ -170,9 +180,13 @@ class Door:
         self._metrics = metrics
         self._web_dir = web_dir
         self._siblings = siblings
+        self._speech = speech
+        self._transcriptions = Transcriptions(transcribe)
+        self._token: str | None = None
 
     def public_app(self, token: str | None) -> web.Application:
         """Return the application for the daemon's port."""
+        self._token = token
         app = self._app([_errors, _guard(self._server, token)])
         app.add_routes(
             [
@@ -180,8 +194,11 @@ class Door:
                 web.get("/metrics", self._all_metrics),
                 web.get("/healthz", self._all_health),
                 web.get("/readyz", self._all_ready),
+                web.post(TRANSCRIPTIONS, self._transcribe),
             ]
         )
+        if self._speech is not None:
+            app.add_routes(self._speech.routes())
         app.add_routes(_page_routes(self._web_dir))
         app.on_response_prepare.append(_add_headers)
         return app
@@ -324,6 +341,16 @@ class Door:
     async def _ice(self, request: web.Request) -> web.Response:
         return web.json_response({"iceServers": list(self._ice_servers)})
 
+    async def _transcribe(self, request: web.Request) -> web.StreamResponse:
+        """Whoever may have something spoken may have something written down."""
+        if self._speech is not None:
+            refusal = await self._speech.refusal(request)
+            if refusal is not None:
+                return refusal
+        elif self._token is not None:
+            _check_token(request, self._token)
+        return await self._transcriptions.handle(request)
+
     async def _load(self, request: web.Request) -> web.Response:
         free = 0 if self._missing() else self._sessions.free
         return web.json_response({"running": self._sessions.running, "free": free})
@@ -340,6 +367,8 @@ class Door:
     async def _all_metrics(self, request: web.Request) -> web.Response:
         others = await self._siblings.get_all("/metrics")
         texts = [self._metrics.render(), *(text for text in others.values() if text)]
+        if self._speech is not None and (spoken := await self._speech.metrics(self._token)):
+            texts.append(spoken)
         return web.Response(text=merge(texts), headers={"Content-Type": CONTENT_TYPE})
 
     async def _all_health(self, request: web.Request) -> web.Response:
@@ -444,6 +473,12 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except ApiError as error:
         return _error_response(error)
+    except TtsError as error:
+        refusal = ApiError(status_of(error).http, error.code, str(error))
+        after_s = error.retry_after_s
+        return _error_response(
+            refusal, {hdrs.RETRY_AFTER: str(math.ceil(after_s))} if after_s else {}
+        )
     except web.HTTPRequestEntityTooLarge as error:
         return _error_response(ApiError(413, "body_too_large", error.text or ""))
     except web.HTTPMethodNotAllowed as error:
@@ -469,7 +504,7 @@ def _error_response(
         body["field"] = error.field
     headers = dict(headers or {})
     if error.status == 503:
-        headers[hdrs.RETRY_AFTER] = str(RETRY_AFTER_S)
+        headers.setdefault(hdrs.RETRY_AFTER, str(RETRY_AFTER_S))
     if error.status == 401:
         headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
     return web.json_response({"error": body}, status=error.status, headers=headers)

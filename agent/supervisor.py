@@ -196,11 +196,12 @@ def plan(config: Config, listener: socket.socket, folder: Path, *, log_level: st
     command cannot be put together.
     """
     models = []
-    tts_address = config.tts.address
+    tts_address, speech_address = config.tts.address, config.tts.http_address
     if not tts_address:
         tts_address = f"unix:{folder / 'tts.sock'}"
+        speech_address = f"unix:{folder / 'speech.sock'}"
         settings = with_voices_of_personas(config).model_dump_json()
-        models.append(Child("tts", tts_command(settings, tts_address, log_level)))
+        models.append(Child("tts", tts_command(settings, tts_address, speech_address, log_level)))
     llm_base_url = config.llm.base_url
     if not llm_base_url:
         port = _free_port()
@@ -214,6 +215,7 @@ def plan(config: Config, listener: socket.socket, folder: Path, *, log_level: st
         *("--listen-fd", str(listener.fileno())),
         *("--run-dir", str(folder)),
         *("--tts-address", tts_address),
+        *("--speech-address", speech_address),
         *("--llm-base-url", llm_base_url),
         *("--log-level", log_level),
     ]
@@ -267,11 +269,12 @@ def with_voices_of_personas(config: Config) -> ServiceConfig:
     return service.model_copy(update={"gpt_sovits": cloned.model_copy(update={"preload": preload})})
 
 
-def tts_command(settings: str, address: str, log_level: str) -> list[str]:
+def tts_command(settings: str, address: str, http_address: str, log_level: str) -> list[str]:
     """Return the command of the synthesis service; `settings` are JSON."""
     return [
         *(sys.executable, "-m", "tts", "serve", "--exit-with-parent"),
         *("--address", address),
+        *("--http", http_address),
         *("--settings", settings),
         *("--log-level", log_level),
     ]

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from aiohttp import web
 from loguru import logger
+from numpy.typing import NDArray
 
 from agent.config import Config, Secrets, WebRtcConfig, cache_dir, read_resolved, read_secrets
 from agent.http import Accept, Door, Peer
@@ -29,7 +31,10 @@ from agent.page import web_dir
 from agent.persona import Persona, load_personas, voice_problem
 from agent.sessions import CallRecord, Sessions, id_prefix
 from agent.siblings import Siblings, socket_path
+from agent.speech_proxy import SpeechProxy
+from agent.stt.decoder import Wanted
 from agent.tables import ConfigError
+from agent.transcriptions import Events
 from agent.weights import WeightsMissing
 from agent.writer import FileWriter
 from transports.base import CallTransport
@@ -59,6 +64,9 @@ class CallApp(Protocol):
     ) -> None:
         """Hold a whole call."""
 
+    def transcribe(self, audio: NDArray[np.float32], wanted: Wanted) -> Events:
+        """Transcribe a recording; see `agent.transcriptions.Transcribe`."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -67,6 +75,8 @@ class Place:
     index: int
     run_dir: Path
     tts_address: str
+    speech_address: str
+    """Of the service's HTTP door; empty: none."""
     llm_base_url: str
 
 
@@ -84,7 +94,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         logger.bind(problems=str(error)).error("configuration refused")
         return EXIT_UNUSABLE
     listener = socket.socket(fileno=args.listen_fd)
-    place = Place(args.index, args.run_dir, args.tts_address, args.llm_base_url)
+    place = Place(
+        args.index, args.run_dir, args.tts_address, args.speech_address, args.llm_base_url
+    )
     return asyncio.run(_main(config, secrets, personas, listener, place))
 
 
@@ -156,6 +168,7 @@ class Worker:
         self._sessions.on_ended = self._memory.call_ended
         self._personas = personas
         self._tts = TtsClient(place.tts_address)
+        self._speech = _speech(config, place.speech_address)
         self._voices: dict[str, Voice] | None = None
         self._door = Door(
             server=config.server,
@@ -169,6 +182,8 @@ class Worker:
             metrics=metrics,
             web_dir=web_dir(),
             siblings=self._siblings,
+            speech=self._speech,
+            transcribe=app.transcribe,
         )
 
     async def run(self, listener: socket.socket, stop: asyncio.Event) -> int:
@@ -242,8 +257,18 @@ class Worker:
             await runner.cleanup()
         await self._siblings.close()
         await self._tts.close()
+        if self._speech is not None:
+            await self._speech.close()
         await self._app.close()
         await self._writer.close()
+
+
+def _speech(config: Config, address: str) -> SpeechProxy | None:
+    if not address:
+        return None
+    # Some form fields stand around a recording.
+    most = config.tts.service.http.max_upload_bytes + config.tts.service.http.max_body_bytes
+    return SpeechProxy(address, max_body_bytes=most)
 
 
 def _runner(app: web.Application) -> web.AppRunner:
@@ -294,6 +319,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--run-dir", type=Path, required=True)
     parser.add_argument("--tts-address", required=True)
+    parser.add_argument("--speech-address", default="")
     parser.add_argument("--llm-base-url", required=True)
     parser.add_argument("--log-level", default="INFO")
     parser.add_argument("--exit-with-parent", action="store_true")

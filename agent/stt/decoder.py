@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 from faster_whisper import WhisperModel
 from faster_whisper.tokenizer import Tokenizer
-from faster_whisper.transcribe import get_suppressed_tokens
+from faster_whisper.transcribe import Segment as Heard
+from faster_whisper.transcribe import TranscriptionInfo, get_suppressed_tokens
 from numpy.typing import NDArray
 
 SAMPLE_RATE_HZ = 16_000
 FULL_WINDOW_S = 30.0
 _SECONDS_PER_TIMESTAMP = 0.02
 _MOST_FRAMES = 3000
+_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _MOST_TOKENS = 224  # half of the model's context, as trained
 
 
@@ -42,6 +44,20 @@ class Decoded:
     """Probability of the model's own "no speech" token."""
     cut_short: bool
     """The token limit ended it, not the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a recording is to be transcribed."""
+
+    language: str | None = None
+    """ISO 639-1; None: as the model hears it."""
+    prompt: str = ""
+    """Text in the style and with the names that are expected."""
+    temperature: float | None = None
+    """None: 0, and more where what was heard is not to be believed."""
+    words: bool = False
+    """Whether each word gets its times."""
 
 
 class WhisperDecoder:
@@ -108,6 +124,25 @@ class WhisperDecoder:
             no_speech=float(result.no_speech_prob),
             cut_short=len(tokens) >= max_tokens,
         )
+
+    def long(
+        self, audio: NDArray[np.float32], wanted: "Wanted"
+    ) -> tuple[TranscriptionInfo, Iterator[Heard]]:
+        """Transcribe audio of any length in windows of 30 s, one at each step of the iterator.
+
+        Raises ValueError for a language that Whisper has no name for.
+        """
+        segments, about = self._whisper.transcribe(
+            audio,
+            language=self.language_for(wanted.language) if wanted.language else None,
+            initial_prompt=wanted.prompt or None,
+            temperature=_TEMPERATURES if wanted.temperature is None else wanted.temperature,
+            word_timestamps=wanted.words,
+            vad_filter=True,
+            # What was misheard once would be repeated to the end of the recording.
+            condition_on_previous_text=False,
+        )
+        return about, iter(segments)
 
     def _features(self, audio: NDArray[np.float32], window_s: float) -> NDArray[np.float32]:
         """Log-mel features [mels, frames] of the audio with silence after it.

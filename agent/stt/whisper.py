@@ -5,16 +5,18 @@ judges it, silero says whether anybody spoke at all.  Knows nothing of calls and
 from the event loop; the model runs on the lane's threads.
 """
 
+import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
+from faster_whisper.transcribe import Segment, TranscriptionInfo
 from numpy.typing import NDArray
 
 from agent import weights
@@ -22,7 +24,11 @@ from agent.config import SttConfig
 from agent.offload import Lane, LaneClosed, LaneFull
 from agent.silero import WINDOW_SAMPLES, Silero
 from agent.stt import chinese, guard
-from agent.stt.decoder import FULL_WINDOW_S, WhisperDecoder
+from agent.stt.decoder import (
+    FULL_WINDOW_S,
+    Wanted,
+    WhisperDecoder,
+)
 from agent.stt.guard import Voiced
 from agent.stt.types import SAMPLE_RATE_HZ, SttBusy, SttFailed, Transcript
 
@@ -35,7 +41,10 @@ _VOICE = 0.5
 """Silero's probability from which a window counts as voice."""
 _MIN_VOICED_S = 0.09
 """Three windows. With less voice than this nobody spoke, whatever the model would make of it."""
+_ROOM_POLL_S = 0.05
 _UNSPACED = ("zh", "ja", "yue")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,7 @@ class WhisperStt:
         self._load = partial(load, config, cache_dir)
         # A second waiting partial is refused: by the time it ran its call would want a newer one.
         self._lane = Lane("stt", threads=config.workers, urgent_limit=64, patient_limit=1)
+        self._one_file = asyncio.Semaphore()
         self._models: Models | None = None
         self._counting = threading.Lock()  # the lane's threads count, too
         self.counts: Counter[str] = Counter()
@@ -106,6 +116,35 @@ class WhisperStt:
             raise SttFailed(str(error)) from error
         except (RuntimeError, ValueError, MemoryError) as error:
             raise SttFailed(f"{type(error).__name__}: {error}") from error
+
+    async def transcribe_file(
+        self, audio: NDArray[np.float32], wanted: Wanted
+    ) -> AsyncGenerator[TranscriptionInfo | Segment]:
+        """Transcribe a recording: what is known of it, then segment by segment.
+
+        Calls go first: each window of 30 s waits for a worker that no final transcript needs.  One
+        recording at a time.  Raises `SttFailed`.  Closing the iterator drops the rest.
+        """
+        async with self._one_file:
+            if self._models is None:
+                raise SttFailed("transcribe_file was called before start()")
+            job = partial(self._models.decoder.long, audio, wanted)
+            about, segments = await self._patiently(job)
+            yield about
+            while (segment := await self._patiently(partial(next, segments, None))) is not None:
+                yield segment
+
+    async def _patiently(self, job: Callable[[], T]) -> T:
+        """Run a job of a recording, whenever there is room."""
+        while True:
+            try:
+                return await self._lane.run(job, urgent=False)
+            except LaneFull:
+                await asyncio.sleep(_ROOM_POLL_S)
+            except LaneClosed as error:
+                raise SttFailed(str(error)) from error
+            except (RuntimeError, ValueError, MemoryError) as error:
+                raise SttFailed(f"{type(error).__name__}: {error}") from error
 
     def _count(self, what: str) -> None:
         with self._counting:

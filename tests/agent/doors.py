@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
+import numpy as np
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from faster_whisper.transcribe import Segment, TranscriptionInfo, Word
+from numpy.typing import NDArray
 
 from agent.config import CallsConfig, ServerConfig
 from agent.http import Door, Peer
@@ -18,6 +21,9 @@ from agent.metrics import Metrics
 from agent.persona import Persona
 from agent.sessions import CallRecord, Sessions, id_prefix
 from agent.siblings import Siblings, socket_path
+from agent.speech_proxy import SpeechProxy
+from agent.stt.decoder import Wanted
+from agent.transcriptions import Events, Transcribe
 from agent.writer import FileWriter
 from transports.base import CallTransport
 from transports.offer import OfferRefused
@@ -65,6 +71,23 @@ def persona(id: str, language: str = "en") -> Persona:
     return Persona.model_validate(values)
 
 
+def says(*texts: str, asked: list[tuple[int, Wanted]] | None = None) -> Transcribe:
+    """A recogniser that hears these texts, a second each, and keeps what it was asked."""
+
+    async def transcribe(audio: NDArray[np.float32], wanted: Wanted) -> Events:
+        if asked is not None:
+            asked.append((len(audio), wanted))
+        options: Any = None
+        yield TranscriptionInfo("en", 1.0, float(len(texts)), 1.0, None, options, options)
+        for index, text in enumerate(texts):
+            words = [Word(float(index), index + 0.5, f" {text}", 1.0)] if wanted.words else None
+            yield Segment(
+                index, 0, float(index), index + 0.75, f" {text}", [7], -0.1, 1.0, 0.0, words, 0.0
+            )
+
+    return transcribe
+
+
 @dataclass
 class FakeWorker:
     """One worker with a door; calls do nothing but wait for the end of their line."""
@@ -80,6 +103,8 @@ class FakeWorker:
     personas_called: list[str] = field(default_factory=list)
     silent: dict[str, str] = field(default_factory=dict)
     breaks: Exception | None = None
+    speech: SpeechProxy | None = None
+    transcribe: Transcribe = field(default_factory=lambda: says())
 
     def __post_init__(self) -> None:
         self.metrics = Metrics(self.index)
@@ -108,6 +133,8 @@ class FakeWorker:
             metrics=self.metrics,
             web_dir=web_dir,
             siblings=self.siblings,
+            speech=self.speech,
+            transcribe=self.transcribe,
         )
 
     async def _accept(self, sdp: str, type: str) -> Peer:

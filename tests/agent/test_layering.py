@@ -6,7 +6,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 OURS = {"agent", "tts", "transports", "bench", "tests"}
-TTS_FOR_AGENT = {"tts.client", "tts.types", "tts.config", "tts.errors"}
+TTS_FOR_AGENT = {
+    "tts.client",
+    "tts.types",
+    "tts.config",
+    "tts.errors",
+    "tts.servers.status",
+}
 LIMITS = {
     "transports": {"transports"},
     "tts": {"tts"},
