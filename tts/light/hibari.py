@@ -13,18 +13,20 @@ from hibari import Hibari, dsp
 from tts.engine.types import Pace, Step
 from tts.light import english, model
 from tts.light.speaker import Limits, Rendered, phoneme_edges, speak
+from tts.light.state import state_of
 from tts.text.feed import TextFeed
 from tts.types import SynthesisRequest, Voice
 
+# Measures -26 LUFS as it comes.
+GAIN_DB = 6.0
 VOICE = Voice(
     id="heart",
     languages=("en",),
     sample_rate_hz=dsp.SR,
     engine="hibari",
     description="American English, female",
+    state=state_of("hibari-tts", gain_db=GAIN_DB),
 )
-# Measures -26 LUFS as it comes.
-GAIN_DB = 6.0
 
 # Tensor of hibari's graph: frames of 25 ms for each phoneme id, two hops of its inverse STFT.
 _DURATIONS = "/Cast_32_output_0"

