@@ -9,7 +9,12 @@ from tts.types import SynthesisRequest
 
 def spoken(engine: Engine, request: SynthesisRequest) -> Iterator[Step]:
     """The steps of a request whose text is complete; work is done, with None in its place."""
-    for step in engine.speak(request, TextFeed.of(request.text), NoHurry()):
+    return worked(engine.speak(request, TextFeed.of(request.text), NoHurry()))
+
+
+def worked(steps: Iterator[Step]) -> Iterator[Step]:
+    """Steps with their work done, and None in its place."""
+    for step in steps:
         if isinstance(step, Work):
             step.run([step])
             yield None

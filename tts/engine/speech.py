@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 class Speech:
     """One request's pieces, as an asynchronous iterator for one reader.
 
-    `step` and `drop` belong to the worker's thread, `deliver` and the iterator to the loop's; the
-    plain attributes, and what reads or writes them, are guarded by the worker's condition.
+    `step` and `drop` belong to the worker's thread, `begin`, `deliver` and the iterator to the
+    loop's; the plain attributes, and what reads or writes them, are guarded by the worker's
+    condition.
     """
 
     def __init__(
@@ -127,18 +128,22 @@ class Speech:
         """Of that, what was for nothing; see `waste_s`.  On the loop's thread."""
         return self._worker.wasted_s(self)
 
-    def step(self, engine: Engine, failed: Exception | None = None) -> Step | TtsError:
+    def begin(self, engine: Engine) -> None:
+        """Take it on: it speaks in its voice as that is now."""
+        self._steps = engine.speak(self._request, self._text, self)
+
+    def step(self, failed: Exception | None = None) -> Step | TtsError:
         """Take one step; `failed` is what its work raised, and is raised where it was given."""
         try:
-            if self._steps is None:
-                self._steps = engine.speak(self._request, self._text, self)
+            assert self._steps is not None
             item = next(self._steps) if failed is None else _throw(self._steps, failed)
         except StopIteration:
-            return EngineFailed(f"engine {engine.name} ended without a last piece")
+            return EngineFailed(f"engine {self._worker.name} ended without a last piece")
         except TtsError as error:
             return error
         except Exception as error:
-            return EngineFailed(f"engine {engine.name} failed: {type(error).__name__}: {error}")
+            reason = f"{type(error).__name__}: {error}"
+            return EngineFailed(f"engine {self._worker.name} failed: {reason}")
         if isinstance(item, Piece) and item.is_last:
             self.drop()
         return item

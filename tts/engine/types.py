@@ -1,6 +1,6 @@
 """What the service asks of any voice engine: a request in, pieces of float audio with marks out.
 
-An engine is built, asked and closed on one thread only, its `tts.engine.worker.EngineWorker`'s.
+An engine is built, stepped and closed on one thread only, its `tts.engine.worker.EngineWorker`'s.
 It knows nothing of limits, wires, chunk sizes or loudness.  Without torch.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +93,7 @@ class Engine(Protocol):
 
     @property
     def voices(self) -> tuple[Voice, ...]:
-        """The voices it speaks in; fixed after loading."""
+        """The voices it speaks in; fixed after loading, unless it is `Refreshable`."""
 
     def gain_db(self, voice_id: str) -> float:
         """Gain that brings this voice to the service's common loudness."""
@@ -105,6 +105,8 @@ class Engine(Protocol):
     def speak(self, request: SynthesisRequest, text: TextFeed, pace: Pace) -> Iterator[Step]:
         """Yield the request's audio piece by piece; the work happens between the steps.
 
+        Called when the request is accepted, on any thread, and does nothing yet but remember what
+        it is spoken with; the steps are taken on the engine's thread.
         The request names one of `voices` and one of its languages; what is to be said comes
         through `text`.  Raises a `TtsError`, such as `EngineFailed` when nothing of the text can be
         spoken.  Closing the iterator drops the rest of the work.
@@ -112,3 +114,19 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Let go of the model.  Idempotent."""
+
+
+class NoVoices(Exception):
+    """Raised where an engine is built that has no voice yet: it can be built once it has one."""
+
+
+@runtime_checkable
+class Refreshable(Protocol):
+    """What an engine has besides when its voices come and go while it runs."""
+
+    def read_voices(self) -> Callable[[], None]:
+        """Read its voices anew, on any thread, as long as that takes; what is returned makes them
+        its voices, at once, on the loop's thread.
+
+        Requests accepted before speak in the voices as they were.
+        """

@@ -19,7 +19,7 @@ from tts.engine.admission import Admission, Admitted, Refused
 from tts.engine.scheduler import Job, Scheduler
 from tts.engine.speech import Speech
 from tts.engine.spending import Ran, Spent
-from tts.engine.types import Engine, Kind, Piece, Step, Work
+from tts.engine.types import Engine, Kind, Piece, Refreshable, Step, Work
 from tts.errors import EngineFailed, TtsError
 from tts.text.feed import TextFeed
 from tts.types import SynthesisRequest, Voice
@@ -65,7 +65,7 @@ class EngineWorker:
 
     @property
     def voices(self) -> tuple[Voice, ...]:
-        """The engine's voices; empty before `start` returned."""
+        """The engine's voices; none before `start` returned."""
         return tuple(self._voices.values())
 
     @property
@@ -98,7 +98,26 @@ class EngineWorker:
             target=self._run, args=(loop, built), name=f"tts-{self._name}", daemon=True
         )
         self._thread.start()
-        engine = self._engine = await built
+        self._engine = await built
+        self._take_voices(self._engine)
+
+    async def read_voices(self) -> Callable[[], None]:
+        """Have the engine read its voices anew; what is returned makes them its voices, at once.
+
+        Requests accepted before speak in the voices as they were.  Raises what the engine raises.
+        """
+        engine = self._engine
+        if not isinstance(engine, Refreshable):
+            return lambda: None
+        take = await asyncio.to_thread(engine.read_voices)
+
+        def taken() -> None:
+            take()
+            self._take_voices(engine)
+
+        return taken
+
+    def _take_voices(self, engine: Engine) -> None:
         self._voices = {voice.id: voice for voice in engine.voices}
         self._gains_db = {voice.id: engine.gain_db(voice.id) for voice in engine.voices}
 
@@ -135,8 +154,9 @@ class EngineWorker:
         rate_hz = self._voices[request.voice].sample_rate_hz
         speech = Speech(request, feed, job, self, sample_rate_hz=rate_hz)
         with self._wake:
-            if self._stopping:
+            if self._stopping or self._engine is None:
                 raise EngineFailed(f"engine {self._name} has stopped")
+            speech.begin(self._engine)
             self._speeches[job] = speech
             self._scheduler.add(job)
             self._wake.notify()
@@ -187,7 +207,7 @@ class EngineWorker:
         _call_soon(loop, _succeed, built, engine)
         try:
             while (speeches := self._next()) is not None:
-                self._turn(speeches, engine, loop)
+                self._turn(speeches, loop)
         finally:
             with self._wake:
                 left = list(self._speeches.values())
@@ -221,9 +241,7 @@ class EngineWorker:
             if self._stopping:
                 return None
 
-    def _turn(
-        self, speeches: Sequence[Speech], engine: Engine, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def _turn(self, speeches: Sequence[Speech], loop: asyncio.AbstractEventLoop) -> None:
         """Run the works of these speeches as one, if they wait for any; then take their steps."""
         failed: Exception | None = None
         works = [speech.job.work for speech in speeches if speech.job.work is not None]
@@ -238,7 +256,7 @@ class EngineWorker:
             raised = failed
             while self._may_step(speech):
                 began_s = self._clock()
-                item, raised = speech.step(engine, raised), None
+                item, raised = speech.step(raised), None
                 self._stepped(speech, item, began_s)
                 if isinstance(item, Piece | TtsError):
                     _call_soon(loop, speech.deliver, item)

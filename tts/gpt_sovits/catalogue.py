@@ -1,12 +1,15 @@
 """The voices that can be spoken with on this machine, before any is loaded.
 
 In: the configuration.  Out: an entry for each compiled voice of the folder, with what callers are
-told of it and what loading it will take.  What cannot be used is left out, with a line in the log.
-Reads manifests, compiled states and the descriptions of weights; without torch.  Any thread.
+told of it, the state it is in, and what loading it will take.  What cannot be used is left out,
+with a line in the log.  Reads manifests, compiled states and the descriptions of weights; without
+torch.  Any thread.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,8 +29,12 @@ from tts.voices.compiled import CompiledVoice, weights_path
 from tts.voices.errors import MissingPretrained, VoiceError
 from tts.voices.manifest import MannerTable
 from tts.voices.store import State, StoredVoice, list_voices
+from tts.voices.text_files import frontend_files
 
 ENGINE = "gpt-sovits"
+
+VERSION = 1
+"""Goes up whenever the engine makes other sound of the same voice and request."""
 
 S = TypeVar("S", T2sSpec, SovitsSpec)
 
@@ -54,14 +61,15 @@ class Entry:
     sovits: Weights
 
 
-def read_catalogue(config: GptSovitsConfig) -> dict[str, Entry]:
-    """The voices by id."""
+def read_catalogue(config: GptSovitsConfig, *, spoken_on: str = "") -> dict[str, Entry]:
+    """The voices by id.  `spoken_on`: device and precision; another one is another state."""
     # Asked once for each language that a voice speaks.
     readable = cache(partial(_readable, pretrained_dir=config.pretrained_dir))
+    read_with = _read_with(config)
     entries: dict[str, Entry] = {}
     for stored in list_voices(config.voices_dir, config.pretrained_dir):
         try:
-            entries[stored.id] = _entry(stored, readable)
+            entries[stored.id] = _entry(stored, readable, f"{spoken_on} {read_with}")
         except (VoiceError, CheckpointError) as error:
             logger.bind(voice=stored.id, reason=str(error)).warning("voice left out")
             continue
@@ -70,7 +78,8 @@ def read_catalogue(config: GptSovitsConfig) -> dict[str, Entry]:
     return entries
 
 
-def _entry(stored: StoredVoice, readable: Callable[[str], bool]) -> Entry:
+def _entry(stored: StoredVoice, readable: Callable[[str], bool], around: str) -> Entry:
+    """`around`: what changes its sound and is not its own."""
     manifest, compiled = stored.manifest, stored.compiled
     if manifest is None or compiled is None:
         raise VoiceError(stored.reason)
@@ -94,6 +103,7 @@ def _entry(stored: StoredVoice, readable: Callable[[str], bool]) -> Entry:
             engine=ENGINE,
             description=manifest.description or manifest.name,
             emotions=tuple(compiled.prompts),
+            state=_state(compiled, manifest.manner, around),
         ),
         compiled=compiled,
         manner=manifest.manner,
@@ -101,6 +111,24 @@ def _entry(stored: StoredVoice, readable: Callable[[str], bool]) -> Entry:
         t2s=t2s,
         sovits=sovits,
     )
+
+
+def _state(compiled: CompiledVoice, manner: MannerTable, around: str) -> str:
+    """A digest of all that decides how a voice sounds, not of when and where it was compiled."""
+    about = [VERSION, around, compiled.t2s_sha256, compiled.sovits_sha256, compiled.gain_db]
+    digest = hashlib.sha256(json.dumps([about, manner.model_dump()]).encode())
+    for emotion, prompt in compiled.prompts.items():
+        digest.update(emotion.encode() + b"\0")
+        for array in (prompt.codes, prompt.phones, prompt.features, prompt.ge):
+            digest.update(repr(array.shape).encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def _read_with(config: GptSovitsConfig) -> str:
+    """Which of the files there are that make a text read otherwise."""
+    files = frontend_files(config)
+    there = [one.name for one in fields(files) if one.name != "cache" and getattr(files, one.name)]
+    return " ".join(there)
 
 
 def _weights(voices_dir: Path, sha256: str, kind: type[S]) -> tuple[Weights, S]:

@@ -1,10 +1,12 @@
 """The engine of cloned voices; see `tts.engine.types.Engine`.
 
 Built, asked and closed on its worker's thread; voices are loaded on another, and requests for one
-that is not in memory wait there without holding up the others.
+that is not in memory wait there without holding up the others.  Which voices there are may change
+while it runs; a request speaks in the voice as it was when it was accepted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import torch
 from loguru import logger
@@ -13,12 +15,12 @@ from tts.config import GptSovitsConfig
 from tts.engine.chunk_schedule import ChunkSchedule
 from tts.engine.stitched import warm
 from tts.engine.types import NoHurry, Pace, Step, Work
-from tts.gpt_sovits.catalogue import ENGINE, preloaded, read_catalogue
-from tts.gpt_sovits.loading import FIRST_TEXT, Placement, VoiceLoader, asked, wanted
+from tts.gpt_sovits.catalogue import ENGINE, Entry, preloaded, read_catalogue
+from tts.gpt_sovits.loading import FIRST_TEXT, Placement, VoiceLoader, Wanted
 from tts.gpt_sovits.speaker import speak
 from tts.gpt_sovits.voice import LoadedVoice
 from tts.text.feed import TextFeed
-from tts.types import SynthesisRequest
+from tts.types import SynthesisRequest, Voice
 from tts.voices.cache import MB, VoiceCache
 
 
@@ -34,20 +36,27 @@ class GptSovitsEngine:
         not there.
         """
         placement = Placement.of(config)
-        self._entries = read_catalogue(config)
-        self.voices = tuple(entry.voice for entry in self._entries.values())
-        self._cache: VoiceCache[LoadedVoice] = VoiceCache(
-            VoiceLoader(self._entries, config, placement, streams=streams),
+        self._config = config
+        self._spoken_on = f"{placement.device.type} {placement.precision}"
+        # Replaced as a whole, on any thread; never changed.
+        self._entries = self._read()
+        self._cache: VoiceCache[Wanted, LoadedVoice] = VoiceCache(
+            VoiceLoader(config, placement, streams=streams),
             budget_bytes=config.budget_mb * MB,
             first=_compute_alone,
         )
         torch.set_num_threads(config.threads)
-        self._failed: set[str] = set()
-        first = [one.voice for one in preloaded(config, self._entries)]
-        wants = [wanted(voice.id, voice.languages[0]) for voice in first]
+        # Voices that failed when they spoke last; changed on the engine's thread.
+        self._failed: frozenset[Wanted] = frozenset()
+        wants = [Wanted.of(entry) for entry in preloaded(config, self._entries)]
         self._cache.preload(wants)
         for want in wants:
             self._speak_once(want)
+
+    @property
+    def voices(self) -> tuple[Voice, ...]:
+        """The voices of the folder when it was last read; any thread."""
+        return tuple(entry.voice for entry in self._entries.values())
 
     def gain_db(self, voice_id: str) -> float:
         """As measured when the voice was compiled."""
@@ -56,13 +65,25 @@ class GptSovitsEngine:
     def ready(self) -> tuple[str, str] | None:
         """The voice and language used last of those in memory; one that failed last, such as a
         voice whose weights overflow, only when there is no other."""
-        in_memory = self._cache.voices
+        in_memory = [one for one in self._cache.voices if self._offered(one)]
         sound = [one for one in in_memory if one not in self._failed]
-        return asked((sound or in_memory)[-1]) if in_memory else None
+        if not in_memory:
+            return None
+        last = (sound or in_memory)[-1]
+        return last.voice_id, last.language
+
+    def read_voices(self) -> Callable[[], None]:
+        """See `tts.engine.types.Refreshable`: voices to preload that are new are loaded then."""
+        return partial(self._take, self._read())
 
     def speak(self, request: SynthesisRequest, text: TextFeed, pace: Pace) -> Iterator[Step]:
         """The same request gives the same tokens; the detail of its sound is up to the pace too."""
-        want = wanted(request.voice, request.language)
+        want = Wanted.of(self._entries[request.voice], request.language)
+        return self._speak(want, request, text, pace)
+
+    def _speak(
+        self, want: Wanted, request: SynthesisRequest, text: TextFeed, pace: Pace
+    ) -> Iterator[Step]:
         with self._cache.lease(want) as lease:
             if not lease.loading.done():
                 yield lease.loading
@@ -70,17 +91,16 @@ class GptSovitsEngine:
             try:
                 yield from speak(request, text, voice, pace)
             except Exception:
-                self._failed.add(want)
+                self._failed = frozenset(filter(self._offered, {*self._failed, want}))
                 raise
-            self._failed.discard(want)
+            self._failed -= {want}
 
-    def _speak_once(self, want: str) -> None:
+    def _speak_once(self, want: Wanted) -> None:
         """Let a voice in memory say something to nobody: what is done first is slow."""
         if want not in self._cache.voices:
             return
-        voice_id, language = asked(want)
-        text = FIRST_TEXT[language]
-        request = SynthesisRequest(text, voice_id, language)
+        text = FIRST_TEXT[want.language]
+        request = SynthesisRequest(text, want.voice_id, want.language)
         try:
             with self._cache.lease(want) as lease:
                 models, reference = lease.voice.models, lease.voice.reference("")
@@ -89,7 +109,20 @@ class GptSovitsEngine:
                 if isinstance(step, Work):
                     step.run([step])
         except Exception as error:  # the other voices are to speak, whatever ails this one
-            logger.bind(voice=voice_id, reason=str(error)).warning("voice cannot speak")
+            logger.bind(voice=want.voice_id, reason=str(error)).warning("voice cannot speak")
+
+    def _read(self) -> Mapping[str, Entry]:
+        return read_catalogue(self._config, spoken_on=self._spoken_on)
+
+    def _take(self, entries: Mapping[str, Entry]) -> None:
+        self._entries = entries
+        self._cache.offer(self._offered)
+        for entry in preloaded(self._config, entries):
+            self._cache.lease(Wanted.of(entry)).release()
+
+    def _offered(self, want: Wanted) -> bool:
+        entry = self._entries.get(want.voice_id)
+        return entry is not None and entry.voice.state == want.state
 
     def close(self) -> None:
         """Waits for a load under way."""

@@ -1,14 +1,14 @@
 """Brings voices into memory: weights, references, text frontends, the Chinese RoBERTa.
 
-In: the catalogue, the configuration, and which voice is wanted in which language.  Out: its parts
-for `tts.voices.cache`, and the voice made of them.  On the cache's thread: nothing here is stepped
-by anybody yet.
+In: the configuration, and which voice is wanted in which language.  Out: its parts for
+`tts.voices.cache`, and the voice made of them.  On the cache's thread: nothing here is stepped by
+anybody yet.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
@@ -84,39 +84,39 @@ class Placement:
         return cls(device, precision)
 
 
-def wanted(voice_id: str, language: str) -> str:
-    """What the cache is asked for: a voice with all that one language takes."""
-    return f"{voice_id}/{language}"
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the cache is asked for: a voice in one of its states, with all that a language takes."""
 
+    voice_id: str
+    state: str
+    language: str
+    entry: Entry = field(compare=False, repr=False)
 
-def asked(wanted_id: str) -> tuple[str, str]:
-    """The voice and the language that the cache is asked for."""
-    voice_id, _, language = wanted_id.rpartition("/")
-    return voice_id, language
+    @classmethod
+    def of(cls, entry: Entry, language: str = "") -> "Wanted":
+        """A voice as the catalogue has it; without a language, in its first."""
+        voice = entry.voice
+        return cls(voice.id, voice.state, language or voice.languages[0], entry)
+
+    def __str__(self) -> str:
+        return f"{self.voice_id}/{self.language}"
 
 
 class VoiceLoader:
     """See `tts.voices.cache.Loader`."""
 
-    def __init__(
-        self,
-        entries: Mapping[str, Entry],
-        config: GptSovitsConfig,
-        placement: Placement,
-        *,
-        streams: int,
-    ) -> None:
+    def __init__(self, config: GptSovitsConfig, placement: Placement, *, streams: int) -> None:
         """`streams`: utterances that one model draws tokens of at once, at most."""
-        self._entries = entries
         self._precision = precision = placement.precision
         self._streams = streams
         self._place: Place = {"device": placement.device, "dtype": precision.sovits}
         self._files = frontend_files(config)
         self._roberta = config.pretrained_dir / official.ROBERTA
 
-    def parts(self, voice_id: str) -> Sequence[Part]:
+    def parts(self, voice: Wanted, /) -> Sequence[Part]:
         """The models, the references, the frontend and, for Chinese, the RoBERTa."""
-        entry, language = self._asked(voice_id)
+        entry, language = voice.entry, voice.language
         value_bytes = self._precision.sovits.itemsize
         t2s_value_bytes = 1 if self._precision.t2s_int8 else self._precision.t2s.itemsize
         t2s, sovits, compiled = entry.t2s, entry.sovits, entry.compiled
@@ -126,7 +126,7 @@ class VoiceLoader:
                 sovits.sha256, sovits.parameters * value_bytes, partial(self._sovits, sovits.path)
             ),
             Part(
-                f"references of {entry.voice.id}",
+                f"references of {voice.voice_id} as {voice.state}",
                 sum(_size_bytes(prompt) for prompt in compiled.prompts.values()),
                 partial(self._references, compiled),
             ),
@@ -142,9 +142,9 @@ class VoiceLoader:
             parts.append(Part(official.ROBERTA, size_bytes, self._bert))
         return parts
 
-    def assemble(self, voice_id: str, parts: Sequence[object]) -> LoadedVoice:
+    def assemble(self, voice: Wanted, parts: Sequence[object], /) -> LoadedVoice:
         """The voice of those parts."""
-        entry, _ = self._asked(voice_id)
+        entry = voice.entry
         t2s, sovits, references, frontend, *bert = parts
         return LoadedVoice(
             models=Models(cast(T2sRuntime, t2s), cast(Sovits, sovits)),
@@ -154,10 +154,6 @@ class VoiceLoader:
             meaning=cast("Bert", bert[0]).features if bert else None,
             gain_db=entry.compiled.gain_db,
         )
-
-    def _asked(self, voice_id: str) -> tuple[Entry, str]:
-        name, language = asked(voice_id)
-        return self._entries[name], language
 
     def _t2s(self, path: Path) -> T2sRuntime:
         precision, device = self._precision, self._place["device"]

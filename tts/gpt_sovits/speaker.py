@@ -14,6 +14,7 @@ from tts.engine.sampling import SEEDS
 from tts.engine.t2s_decode import End
 from tts.engine.types import Pace, Step
 from tts.engine.utterance import ATTEMPTS, Said, Utterance
+from tts.engine.voice import Manner
 from tts.errors import EngineFailed
 from tts.gpt_sovits.delivery import Delivery, Script
 from tts.gpt_sovits.voice import LoadedVoice
@@ -54,7 +55,7 @@ def speak(
     """
     limits = LIMITS[request.language]
     reference = voice.reference(request.emotion)
-    manner = replace(voice.manner, speed=voice.manner.speed * request.speed)
+    manner = manner_for(request, voice.manner)
     spec = voice.models.sovits.spec
     delivery = Delivery(
         sample_rate_hz=spec.sample_rate_hz,
@@ -102,3 +103,18 @@ def speak(
         yield from delivery.of(utterance.finish())
     if delivery.gave == 0:
         raise EngineFailed(f"voice {request.voice!r} gives no sound for the text")
+
+
+def manner_for(request: SynthesisRequest, own: Manner) -> Manner:
+    """How a voice speaks a request: as the request says, else in its own manner."""
+    sampling = {
+        field: value
+        for field in ("top_k", "top_p", "temperature", "repetition_penalty")
+        if (value := getattr(request, field)) is not None
+    }
+    return replace(
+        own,
+        sampling=replace(own.sampling, **sampling),
+        speed=own.speed * request.speed,
+        seed=own.seed if request.seed is None else request.seed,
+    )

@@ -1,6 +1,7 @@
 """The engine of cloned voices, with small random voices and readers that read letter by letter."""
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -13,16 +14,21 @@ import torch
 from numpy.typing import NDArray
 
 from tests.tts.gpt_sovits.made import GAIN_DB, add_voice
-from tests.tts.paces import spoken
+from tests.tts.paces import spoken, worked
 from tests.tts.test_contract import until
 from tts.config import GptSovitsConfig
-from tts.engine.types import Piece, Step
+from tts.engine.sampling import Sampling
+from tts.engine.types import NoHurry, Piece, Step
+from tts.engine.voice import Manner
 from tts.engine.worker import EngineWorker
 from tts.errors import EngineFailed, Overloaded
 from tts.gpt_sovits.engine import GptSovitsEngine
+from tts.gpt_sovits.loading import Wanted
+from tts.gpt_sovits.speaker import manner_for
 from tts.models.sovits import Sovits
 from tts.models.t2s import T2s
 from tts.text import readers
+from tts.text.feed import TextFeed
 from tts.text.readers import FrontendFiles, Reading
 from tts.text.spans import words
 from tts.types import Mark, SynthesisRequest
@@ -118,6 +124,31 @@ def test_emotion_speed_and_the_voices_own_seed_change_what_is_heard(tmp_path: Pa
         assert len(samples(running, say(speed=2.0))) < len(plain)
 
 
+@pytest.mark.golden
+def test_a_request_may_be_sampled_in_its_own_way(tmp_path: Path) -> None:
+    add_voice(tmp_path, "ann")
+    add_voice(tmp_path, "ann2", settings="manner = { seed = 5, top_k = 3, temperature = 0.7 }")
+    with engine(tmp_path) as running:
+        plain = samples(running, say())
+        own = say(seed=5, top_k=3, temperature=0.7)
+        assert np.array_equal(samples(running, own), samples(running, say(voice="ann2")))
+        for other in ({"seed": 6}, {"top_k": 1}, {"top_p": 0.1}):
+            assert not np.array_equal(samples(running, say(**other)), plain)
+        assert np.array_equal(samples(running, say(seed=0, top_k=15, top_p=1.0)), plain)
+
+
+def test_what_a_request_does_not_say_is_the_voices_own_manner() -> None:
+    own = Manner(Sampling(top_k=3, repetition_penalty=2.0), speed=1.2, noise_scale=0.1, seed=4)
+    assert manner_for(say(), own) == own
+    asked = say(speed=0.5, seed=0, top_p=0.0, temperature=0.0, repetition_penalty=0.1)
+    assert manner_for(asked, own) == Manner(
+        Sampling(top_k=3, top_p=0.0, temperature=0.0, repetition_penalty=0.1),
+        speed=0.6,
+        noise_scale=0.1,
+        seed=0,
+    )
+
+
 def test_marks_cover_every_word_in_order_over_all_pieces(tmp_path: Path) -> None:
     add_voice(tmp_path, "ann")
     with engine(tmp_path) as running:
@@ -150,7 +181,7 @@ def test_work_goes_on_in_short_steps_and_closing_drops_the_rest(
         going.close()
         assert len(tokens) <= 5
         # Nobody holds the voice any more: it may go.
-        assert running._cache._leases["ann/en"] == 0
+        assert not running._cache._leases
 
 
 def test_a_model_that_gives_no_numbers_is_a_failure_and_the_engine_lives_on(
@@ -160,7 +191,7 @@ def test_a_model_that_gives_no_numbers_is_a_failure_and_the_engine_lives_on(
     add_voice(tmp_path, "eve", t2s="v1", sovits="v1")
     with engine(tmp_path) as running:
         expected = samples(running, say())
-        with running._cache.lease("eve/en") as lease:
+        with running._cache.lease(Wanted.of(running._entries["eve"], "en")) as lease:
             lease.loading.result(30)
             lease.voice.models.t2s.model.head.weight.fill_(torch.nan)
             with pytest.raises(EngineFailed, match="not finite, not finite"):
@@ -240,7 +271,7 @@ def test_voices_are_loaded_beforehand(tmp_path: Path) -> None:
     for voice in ("ann", "bob"):
         add_voice(tmp_path, voice, languages=("ja", "en"))
     with engine(tmp_path, preload=("bob", "nobody")) as running:
-        assert running._cache.voices == ("bob/ja",)
+        assert [str(one) for one in running._cache.voices] == ["bob/ja"]
         assert running.ready() == ("bob", "ja")
 
 
@@ -282,6 +313,84 @@ def test_a_language_whose_frontend_breaks_is_a_failure_of_that_language(
         with pytest.raises(EngineFailed, match="text in 'ja' cannot be loaded: install the extra"):
             pieces(running, SynthesisRequest("はい", "ann", "ja"))
         assert len(samples(running, say())) > 0
+
+
+# Voices that come and go.
+
+
+def test_a_new_voice_speaks_and_one_that_is_gone_is_let_go_of(tmp_path: Path) -> None:
+    add_voice(tmp_path, "ann")
+    with engine(tmp_path) as running:
+        samples(running, say())
+        add_voice(tmp_path, "bob")
+        shutil.rmtree(tmp_path / "ann")
+        take = running.read_voices()
+        assert [voice.id for voice in running.voices] == ["ann"]
+        take()
+        assert [voice.id for voice in running.voices] == ["bob"]
+        assert running.gain_db("bob") == GAIN_DB
+        assert len(samples(running, say(voice="bob"))) > 0
+        assert running.ready() == ("bob", "en")
+        assert [str(one) for one in running._cache.voices] == ["bob/en"]
+
+
+def test_a_request_ends_in_the_voice_it_began_in(tmp_path: Path) -> None:
+    add_voice(tmp_path, "ann")
+    with engine(tmp_path) as running:
+        before = samples(running, say(LONG))
+        speaking = steps(running, say(LONG))
+        heard = [next(step.samples for step in speaking if isinstance(step, Piece))]
+        accepted = running.speak(say(LONG), TextFeed.of(LONG), NoHurry())
+        shutil.rmtree(tmp_path / "ann")
+        add_voice(tmp_path, "ann", seed=1)
+        running.read_voices()()
+        after = samples(running, say(LONG))
+        assert not np.array_equal(after, before)
+        heard += [step.samples for step in speaking if isinstance(step, Piece)]
+        assert np.array_equal(np.concatenate(heard), before)
+        # So does one that was accepted and had not begun.
+        late = [step.samples for step in worked(accepted) if isinstance(step, Piece)]
+        assert np.array_equal(np.concatenate(late), before)
+        assert np.array_equal(samples(running, say(LONG)), after)
+        running._cache._thread.submit(int).result(30)
+        assert [str(one) for one in running._cache.voices] == ["ann/en"]
+
+
+def test_the_state_of_a_voice_is_equal_for_equal_sound(tmp_path: Path) -> None:
+    folder = add_voice(tmp_path, "ann")
+    with engine(tmp_path) as running:
+
+        def state() -> str:
+            running.read_voices()()
+            return running.voices[0].state
+
+        first = state()
+        shutil.rmtree(folder)
+        add_voice(tmp_path, "ann")
+        assert state() == first
+        manifest = (folder / "voice.toml").read_text(encoding="utf-8")
+        (folder / "voice.toml").write_text(
+            manifest.replace("babbles 0", "described anew"), encoding="utf-8"
+        )
+        assert state() == first
+        with (folder / "voice.toml").open("a", encoding="utf-8") as file:
+            file.write("\n[manner]\ntop_k = 5\n")
+        other = state()
+        shutil.rmtree(folder)
+        add_voice(tmp_path, "ann", seed=1)
+        assert len({first, other, state()}) == 3
+    with engine(tmp_path, dtype="bfloat16") as half, engine(tmp_path, dtype="float32") as single:
+        assert half.voices[0].state != single.voices[0].state
+
+
+def test_a_voice_to_preload_is_loaded_when_it_appears(tmp_path: Path) -> None:
+    add_voice(tmp_path, "ann")
+    with engine(tmp_path, preload=("bob",)) as running:
+        assert running.ready() is None
+        add_voice(tmp_path, "bob")
+        running.read_voices()()
+        running._cache._thread.submit(int).result(30)
+        assert running.ready() == ("bob", "en")
 
 
 # Others.

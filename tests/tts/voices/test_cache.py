@@ -147,7 +147,7 @@ class FakeLoader:
         return (voice_id, *parts)
 
 
-Cache = VoiceCache[tuple[object, ...]]
+Cache = VoiceCache[str, tuple[object, ...]]
 
 
 @contextmanager
@@ -158,6 +158,11 @@ def cached(loader: FakeLoader, budget_mb: int = 1000) -> Iterator[Cache]:
     finally:
         loader.gate.release(10_000)
         cache.close()
+
+
+def settle(cache: Cache) -> None:
+    """Wait for all that the cache's thread has to do by now."""
+    cache._thread.submit(int).result(10)
 
 
 def test_two_voices_share_the_very_same_parts() -> None:
@@ -275,6 +280,50 @@ def test_voices_are_loaded_beforehand_in_order_as_far_as_the_budget_goes() -> No
         with cache.lease("dog") as dog:
             dog.loading.result(10)
         assert cache.voices == ("dog",)
+
+
+def test_what_is_not_offered_any_more_goes_at_once_with_the_parts_that_nobody_else_has() -> None:
+    loader = FakeLoader()
+    with cached(loader) as cache:
+        cache.preload(["ann", "bob", "cat"])
+        cache.offer("bob".__eq__)
+        settle(cache)
+        assert cache.voices == ("bob",)
+        cache.preload(["cat"])
+        assert loader.loads["base"] == 1
+        assert loader.loads == {
+            "base": 1,
+            "vits": 1,
+            "ann": 1,
+            "bob": 1,
+            "other": 2,
+            "cat": 2,
+        }
+
+
+def test_a_voice_that_is_not_offered_any_more_stays_as_long_as_somebody_speaks_in_it() -> None:
+    loader = FakeLoader()
+    with cached(loader) as cache:
+        held, other = cache.lease("dog"), cache.lease("dog")
+        assert held.loading.result(10)[0] == "dog"
+        cache.offer("ann".__eq__)
+        held.release()
+        settle(cache)
+        assert cache.voices == ("dog",)
+        other.release()
+        settle(cache)
+        assert cache.voices == ()
+
+
+def test_a_voice_that_was_never_waited_for_and_is_not_offered_any_more_does_not_stay() -> None:
+    loader = FakeLoader(gated=True)
+    with cached(loader) as cache:
+        cache.offer("ann".__eq__)
+        cache.lease("dog").release()
+        loader.gate.release(100)
+        settle(cache)
+        assert loader.loads["dog"] == 1
+        assert cache.voices == ()
 
 
 def test_closing_ends_every_wait_and_takes_no_more() -> None:
