@@ -23,7 +23,7 @@ HIDDEN = {
     "random_folder",
     "random_models",
     "endings",
-    "doors",
+    "services",
     "listener",
     "load_steps",
     "sides",

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import doors
+from bench import services
 from bench.first_packet import TEXTS, add_service_options, make_voices, settings_of
 from bench.listener import Door, Heard, hear
 from bench.report import percentiles, result, table
@@ -95,7 +95,7 @@ def main(argv: Sequence[str]) -> dict[str, Any]:
     return result(
         "capacity",
         settings={
-            "door": doors.door_name(),
+            "door": services.door_name(),
             "voice": voices[0],
             "weights": "random",
             "limit_ms": options.limit_ms,
@@ -137,7 +137,7 @@ def _finite(ms: float) -> int | None:
 async def _curve(folder: Path, voice: str, options: argparse.Namespace) -> list[Step]:
     preload = {"gpt_sovits": {"preload": [voice]}}
     steps: list[Step] = []
-    async with doors.service(settings_of(folder, options, preload)) as service:
+    async with services.service(settings_of(folder, options, preload)) as service:
         for number in range(3):  # warm-up, not counted
             await hear(service.door, _request(voice, number))
             await asyncio.sleep(1.0)

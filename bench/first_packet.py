@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import doors, random_folder, random_voice
+from bench import random_folder, random_voice, services
 from bench.listener import Door, Heard, hear_at_last
 from bench.report import percentiles, result, table
 from tts.types import SynthesisRequest
@@ -83,7 +83,7 @@ def main(argv: Sequence[str]) -> dict[str, Any]:
     return result(
         "first_packet",
         settings={
-            "door": doors.door_name(),
+            "door": services.door_name(),
             "voices": voices,
             "weights": "random",
             "languages": options.languages,
@@ -137,14 +137,14 @@ async def _measured(
     folder: Path, voices: Sequence[str], options: argparse.Namespace
 ) -> dict[str, Any]:
     metrics: dict[str, Any] = {}
-    async with doors.service(settings_of(folder, options, _UNHURRIED)) as service:
+    async with services.service(settings_of(folder, options, _UNHURRIED)) as service:
         first = await hear_at_last(service.door, _request(voices[0], *HEADLINE, 0))
         metrics["first_packet_ms_cold"] = round(1000 * first.first_packet_s)
         _say(f"cold: {1000 * first.first_packet_s:.0f} ms")
         metrics |= await _rtf(service, voices[0], options.sentences)
         _say(f"rtf: {metrics['rtf']}")
     preload = {"gpt_sovits": {"preload": list(voices)}}
-    async with doors.service(settings_of(folder, options, preload)) as service:
+    async with services.service(settings_of(folder, options, preload)) as service:
         first = await hear_at_last(service.door, _request(voices[0], *HEADLINE, 0))
         metrics["first_packet_ms_first"] = round(1000 * first.first_packet_s)
         _say(f"first: {1000 * first.first_packet_s:.0f} ms")
@@ -165,7 +165,7 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-async def _rtf(service: doors.Service, voice: str, sentences: int) -> dict[str, Any]:
+async def _rtf(service: services.Service, voice: str, sentences: int) -> dict[str, Any]:
     """How long all of a sentence takes, by the wall and in CPU time, over its length."""
     await hear_at_last(service.door, _request(voice, "en", "medium", 0))
     shares, cpu_shares, lengths_s = [], [], []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import doors
+from bench import services
 from bench.listener import hear
 from tests.tts.gpt_sovits.made import add_voice
 from tts.types import SynthesisRequest
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.real
 def test_a_caller_hears_a_whole_utterance(
     grpc: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doors, "has_grpc", lambda: grpc)
+    monkeypatch.setattr(services, "has_grpc", lambda: grpc)
     add_voice(tmp_path, "tiny", emotions=["neutral"])
     settings = {
         "engines": ["gpt-sovits"],
@@ -25,7 +25,7 @@ def test_a_caller_hears_a_whole_utterance(
     }
 
     async def listened() -> None:
-        async with doors.service(settings) as service:
+        async with services.service(settings) as service:
             heard = await hear(service.door, SynthesisRequest("Hello there.", "tiny", "en"))
             assert 0 < heard.first_packet_s <= heard.last_packet_s
             assert heard.audio_s > 0.1
