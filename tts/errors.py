@@ -54,6 +54,12 @@ class JobNotFound(TtsError):
     code = "job_not_found"
 
 
+class SessionLost(TtsError):
+    """No such session to resume, or the request to go on with is not in it."""
+
+    code = "session_lost"
+
+
 class TextTooLong(TtsError):
     """The text is longer than the service accepts."""
 
@@ -108,3 +114,8 @@ class EngineFailed(TtsError):
     """The engine raised or returned nothing for this text."""
 
     code = "engine_failed"
+
+
+class CannotSpeak(EngineFailed):
+    """The engine works, and can make no sound of this text or not in this voice: nothing that
+    another request need fear."""
