@@ -10,25 +10,23 @@ from functools import partial
 
 from tts.carriers import missing
 from tts.config import EngineName, ServiceConfig
-from tts.engine.types import Engine
+from tts.engine.types import Engine, NoVoices
 from tts.voices.manifest import FILE_NAME
 
 
 def builders(config: ServiceConfig) -> dict[str, Callable[[], Engine]]:
     """How to build each configured engine, once and on its own thread.
 
-    A builder raises `ImportError` naming the extra when the engine's package is missing.  Cloned
-    voices have no engine while there is none of them.
+    A builder raises `ImportError` naming the extra when the engine's package is missing, and
+    `NoVoices` for cloned voices while there is none of them.
     """
-    return {
-        name: partial(_BUILD[name], config)
-        for name in config.engines
-        if name != "gpt-sovits" or _has_voices(config)
-    }
+    return {name: partial(_BUILD[name], config) for name in config.engines}
 
 
 def _has_voices(config: ServiceConfig) -> bool:
-    return any(config.gpt_sovits.voices_dir.glob(f"*/{FILE_NAME}"))
+    found = config.gpt_sovits.voices_dir.glob(f"*/{FILE_NAME}")
+    # A folder that begins with a dot is a voice on its way.
+    return any(not path.parent.name.startswith(".") for path in found)
 
 
 def _hibari(config: ServiceConfig) -> Engine:
@@ -45,6 +43,8 @@ def _kokoro(config: ServiceConfig) -> Engine:
 
 
 def _gpt_sovits(config: ServiceConfig) -> Engine:
+    if not _has_voices(config):
+        raise NoVoices(f"there is no voice in {config.gpt_sovits.voices_dir}")
     for name, value in _TORCH_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:

@@ -20,7 +20,7 @@ from loguru import logger
 from tts import engines
 from tts.audio.chain import BYTES_PER_SAMPLE
 from tts.config import EngineName, ServiceConfig
-from tts.engine.types import Engine
+from tts.engine.types import Engine, NoVoices
 from tts.errors import EngineFailed, VoiceNotFound
 from tts.service import SynthesisService
 from tts.sinks import Sink, WavFile, player
@@ -153,7 +153,7 @@ def _noting(build: Callable[[], Engine], left_out: list[str]) -> Callable[[], En
     def noted() -> Engine:
         try:
             return build()
-        except ImportError as error:
+        except (ImportError, NoVoices) as error:
             left_out.append(str(error))
             raise
 

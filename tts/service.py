@@ -20,7 +20,7 @@ from tts.config import ServiceConfig
 from tts.context import LOCAL, CallContext
 from tts.engine.admission import Admitted, Refused
 from tts.engine.spending import Spent
-from tts.engine.types import Engine
+from tts.engine.types import Engine, NoVoices
 from tts.engine.worker import EngineWorker
 from tts.errors import EngineFailed, Overloaded, Unavailable
 from tts.limits import Gate, check, check_length, check_manner
@@ -238,6 +238,8 @@ class SynthesisService:
         for worker in self._candidates:
             try:
                 await worker.start()
+            except NoVoices:
+                continue
             except ImportError as error:
                 logger.bind(engine=worker.name, reason=str(error)).warning(
                     "engine left out, its package is missing"

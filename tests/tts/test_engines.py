@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tts.config import GptSovitsConfig, ServiceConfig
+from tts.engine.types import NoVoices
 from tts.engines import builders
 
 
@@ -24,9 +25,13 @@ def test_engines_come_in_the_configured_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", [".", "nowhere"])
-def test_without_a_voice_there_is_no_engine_of_cloned_voices(tmp_path: Path, folder: str) -> None:
+def test_without_a_voice_no_engine_of_cloned_voices_is_built(tmp_path: Path, folder: str) -> None:
     (tmp_path / "notes").mkdir()
-    assert list(builders(config(tmp_path / folder))) == ["hibari", "kokoro"]
+    (tmp_path / ".ann.1.part").mkdir()
+    (tmp_path / ".ann.1.part" / "voice.toml").touch()
+    build = builders(config(tmp_path / folder))["gpt-sovits"]
+    with pytest.raises(NoVoices, match="no voice in"):
+        build()
 
 
 def test_without_torch_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
