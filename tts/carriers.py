@@ -19,9 +19,17 @@ FILES_OF = {
 
 def folder(package: str, *, needed_for: str) -> Path:
     """The folder of an installed package.  Raises `ImportError` that names the extra."""
+    found = find(package)
+    if found is None:
+        raise missing(package, needed_for=needed_for)
+    return found
+
+
+def find(package: str) -> Path | None:
+    """The folder of a package, if it is installed."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise missing(package, needed_for=needed_for)
+        return None
     return Path(next(iter(spec.submodule_search_locations)))
 
 

@@ -327,8 +327,8 @@ class QualityConfig(Table):
     """Listening to a sample of finished audio with DNSMOS, beside the work."""
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the finished requests; 0 for none. Each takes about a tenth of its length on one
-    core."""
+    """Share of the finished requests; 0 for none. Each takes up to two seconds of a core at the
+    lowest priority, in a process of its own that holds about 250 MB."""
 
 
 class ServiceConfig(Table):
