@@ -54,7 +54,11 @@ def door_name() -> str:
 
 @asynccontextmanager
 async def service(settings: Mapping[str, Any]) -> AsyncGenerator[Service]:
-    """Run a service with these settings, ready to speak.  Raises RuntimeError when it ends."""
+    """Run a service with these settings, ready to speak.  Raises RuntimeError when it ends.
+
+    Unless they say otherwise, no audio is kept: what is asked twice is made twice.
+    """
+    settings = {"cache": {"memory_mb": 0}, **settings}
     if has_grpc():
         async with _behind_grpc(settings) as running:
             yield running
