@@ -5,7 +5,11 @@ In: how its requests ended, and the time.  Out: how long it rests yet.  Closed, 
 and its first audio closes it again.  Pure: no clock, no engine; its owner calls it from one thread.
 """
 
+from collections.abc import Callable
+from typing import Self
+
 from tts.config import BreakerConfig
+from tts.errors import CannotSpeak, EngineFailed
 
 LONGEST_REST_S = 60.0
 """Rests do not grow beyond this, or beyond `rest_s` where that is longer."""
@@ -73,3 +77,31 @@ class Breaker:
         """The request was given up, or could not be spoken: of the engine that says nothing."""
         if trial and self.is_open:
             self._trying = False
+
+
+class Attempt:
+    """A context in which an engine is given a request; how it is left is told to the breaker."""
+
+    def __init__(self, breaker: Breaker, clock: Callable[[], float]) -> None:
+        self._breaker = breaker
+        self._clock = clock
+        self._trial = False
+        self._sounded = False
+
+    def sounded(self) -> None:
+        """Audio came."""
+        if not self._sounded:
+            self._sounded = True
+            self._breaker.sounded(self._trial)
+
+    def __enter__(self) -> Self:
+        self._trial = self._breaker.begin()
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is None:
+            self._breaker.worked()
+        elif isinstance(error, EngineFailed) and not isinstance(error, CannotSpeak):
+            self._breaker.failed(self._trial, self._clock())
+        else:
+            self._breaker.undecided(self._trial)

@@ -4,15 +4,23 @@ Knows no engine and no wire.  `check` is pure; the gate belongs to the event loo
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from tts.config import LimitsConfig
+from tts.deadline import Deadline
 from tts.errors import BadRequest, Overloaded, TextTooLong, VoiceNotFound
 from tts.text.split import speakable
 from tts.types import MARK_KINDS, SynthesisRequest, Voice
 
 MIN_SPEED, MAX_SPEED = 0.5, 2.0
+
+NEWEST = 0.2
+"""Weight of the newest stream in how long streams stay."""
+
+UNKNOWN_STAY_S = 1.0
+"""When to ask again while no stream has ended yet."""
 
 _SAMPLING: Mapping[str, tuple[float, float]] = {
     "seed": (0, 2**63 - 1),
@@ -74,47 +82,71 @@ def check_manner(request: SynthesisRequest, voices: Mapping[str, Voice]) -> None
 class Gate:
     """Counts streams in and out: so many at once, so many waiting, for so long."""
 
-    def __init__(self, limits: LimitsConfig) -> None:
+    def __init__(self, limits: LimitsConfig, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
+        self._clock = clock
         self._free = asyncio.Semaphore(limits.max_streams)
         self._waiting = 0
         self._active = 0
+        # How long a stream stays, the latest ones counting most; None before the first has ended.
+        self._stay_s: float | None = None
 
     @property
     def active(self) -> int:
         """Streams inside."""
         return self._active
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a free stream."""
+        return self._waiting
+
+    def frees_s(self) -> float:
+        """When one more request than now wait would get a stream, in seconds, if the streams inside
+        stay as long as those before."""
+        if self._stay_s is None:
+            return UNKNOWN_STAY_S
+        return self._stay_s * (self._waiting + 1) / self._limits.max_streams
+
     @asynccontextmanager
-    async def stream(self) -> AsyncIterator[None]:
-        """Hold one stream.  Raises `Overloaded`; cancelling while waiting loses nothing."""
-        await self._enter()
+    async def stream(self, deadline: Deadline) -> AsyncIterator[None]:
+        """Hold one stream.  Raises `Overloaded`, and `DeadlineExceeded` for one that comes too
+        late; cancelling while waiting loses nothing."""
+        await self._enter(deadline)
         self._active += 1
+        came_s = self._clock()
         try:
             yield
         finally:
             self._active -= 1
+            self._stayed(self._clock() - came_s)
             self._free.release()
 
-    async def _enter(self) -> None:
+    async def _enter(self, deadline: Deadline) -> None:
         limits = self._limits
         # First come, first served; beyond the bound a request is refused at once.
         if self._free.locked() and self._waiting >= limits.max_queued:
             raise Overloaded(
                 f"{limits.max_streams} streams are running and {self._waiting} waiting, "
-                "which is the limit"
+                "which is the limit",
+                retry_after_s=self.frees_s(),
             )
         self._waiting += 1
         try:
-            async with asyncio.timeout(limits.max_wait_s):
+            async with deadline.kept(), asyncio.timeout(limits.max_wait_s):
                 await self._free.acquire()
         except TimeoutError as error:
             raise Overloaded(
                 f"no stream became free in {limits.max_wait_s} s; {limits.max_streams} are "
-                "running, which is the limit"
+                "running, which is the limit",
+                retry_after_s=self.frees_s(),
             ) from error
         finally:
             self._waiting -= 1
+
+    def _stayed(self, seconds: float) -> None:
+        before_s = seconds if self._stay_s is None else self._stay_s
+        self._stay_s = before_s + NEWEST * (seconds - before_s)
 
 
 def _short(value: str) -> str:

@@ -10,57 +10,52 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import aclosing
 from dataclasses import replace
 
-from loguru import logger
-
 from tts.account import Account
 from tts.audio.chain import Chain
 from tts.audio_cache.cache import AudioCache, Recorder
 from tts.audio_cache.recording import Recording
+from tts.choosing import Choice, Choosing
 from tts.config import ServiceConfig
 from tts.context import LOCAL, CallContext
-from tts.engine.admission import Admitted, Refused
+from tts.deadline import Deadline
 from tts.engine.spending import Spent
-from tts.engine.types import Engine, NoVoices
-from tts.engine.worker import EngineWorker
-from tts.errors import EngineFailed, Overloaded, Unavailable
+from tts.engine.types import Engine
 from tts.limits import Gate, check, check_length, check_manner
+from tts.probing import Probes
+from tts.quotas import Quotas
+from tts.roster import Roster
 from tts.text.clean import clean_text
 from tts.text.feed import TextFeed
 from tts.types import SpeechChunk, SynthesisRequest, Voice
 from tts.writing import spoken_while, write
 
-_PROBE_TEXT = {"en": "Ready.", "zh": "好。", "ja": "はい。", "ko": "네.", "yue": "好。"}
-
 
 class SynthesisService:
     """Limits -> cache -> text -> voice -> engine -> post-processing."""
 
-    def __init__(self, config: ServiceConfig, builders: Mapping[str, Callable[[], Engine]]) -> None:
-        """`builders` make the engines, each on its own thread, in order of preference."""
+    def __init__(
+        self,
+        config: ServiceConfig,
+        builders: Mapping[str, Callable[[], Engine]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`builders` make the engines, each on its own thread, in order of preference.  By `clock`
+        callers' requests are counted and failing engines given a rest."""
         self._config = config
-        self._gate = Gate(config.limits)
+        self._roster = Roster(builders, config.limits, config.scheduler)
+        self._quotas = Quotas(clock)
         self._cache = AudioCache(config.cache)
-        self._candidates = [
-            EngineWorker(
-                name,
-                build,
-                ahead_s=config.limits.ahead_s,
-                first_packet_ms=config.limits.first_packet_ms,
-                config=config.scheduler,
-            )
-            for name, build in builders.items()
-        ]
-        self._voices: dict[str, Voice] = {}
-        self._worker_of: dict[str, EngineWorker] = {}
-        # When each engine last gave audio, on the monotonic clock.
-        self._worked_s: dict[EngineWorker, float] = {}
+        self._gate = Gate(config.limits, clock)
+        self._choosing = Choosing(self._roster, self._gate, config.limits, config.breaker, clock)
+        self._probes = Probes(self._roster, config.health, self._speak_to_nobody)
 
     @property
     def voices(self) -> tuple[Voice, ...]:
         """The voices that can speak now."""
         return tuple(
             replace(voice, sample_rate_hz=self._wire_rate_hz(voice))
-            for voice in self._voices.values()
+            for voice in self._roster.voices.values()
         )
 
     @property
@@ -69,9 +64,14 @@ class SynthesisService:
         return self._gate.active
 
     @property
+    def waiting(self) -> int:
+        """Requests that wait for a free stream."""
+        return self._gate.waiting
+
+    @property
     def spent(self) -> dict[str, Spent]:
         """By engine: what its time was spent on, over all requests that have ended."""
-        return {worker.name: worker.spent for worker in self._engines()}
+        return {worker.name: worker.spent for worker in self._roster.engines}
 
     @property
     def cache(self) -> AudioCache:
@@ -89,8 +89,8 @@ class SynthesisService:
         """Speak a request on its caller's terms.  Closing the iterator or cancelling drops the rest
         of the work.
 
-        Raises `BadRequest`, `TextTooLong`, `VoiceNotFound` or `Overloaded` before any audio, and
-        `EngineFailed` at any time.
+        Raises `BadRequest`, `TextTooLong`, `VoiceNotFound`, `RateLimited`, `Overloaded` or
+        `Unavailable` before any audio, `DeadlineExceeded` and `EngineFailed` at any time.
         """
         played = not context.patient
         async with aclosing(self._stream(request, context, played=played)) as chunks:
@@ -109,19 +109,15 @@ class SynthesisService:
         closes `texts`.  Raises like `stream`, but `TextTooLong`, `TextStalled`, `BadRequest` for a
         text with nothing to say, and whatever `texts` raises, may come after audio.
         """
-        limits = self._config.limits
-        check_manner(request, self._voices)
-        check_length(len(request.text), limits.max_text_chars)
+        deadline = Deadline(context.timeout_s)
+        check_manner(request, self._roster.voices)
+        check_length(len(request.text), self._config.limits.max_text_chars)
         text = TextFeed(clean_text(request.text))
-        async with self._gate.stream():
-            request, admitted = self._admit(request, context)
-            with Account(request, text) as account:
-                spoken = self._speak(request, text, account=account, admitted=admitted)
-                writing = asyncio.create_task(write(texts, text, limits), name="tts-text")
-                async with aclosing(spoken_while(writing, spoken)) as chunks:
-                    async for chunk in chunks:
-                        account.add(chunk)
-                        yield chunk
+        with self._quotas.stream(context.caller):
+            spoken = self._serve(request, text, context, deadline, played=True, texts=texts)
+            async with aclosing(spoken) as chunks:
+                async for chunk in chunks:
+                    yield chunk
 
     async def synthesize(
         self, request: SynthesisRequest, context: CallContext = LOCAL
@@ -133,27 +129,19 @@ class SynthesisService:
     async def _stream(
         self, request: SynthesisRequest, context: CallContext, *, played: bool
     ) -> AsyncGenerator[SpeechChunk]:
-        """`played`: whether the audio is heard while it is made."""
-        check(request, self._voices, self._config.limits.max_text_chars)
+        """Speak a text that is there.  `played`: whether it is heard while it is made."""
+        deadline = Deadline(context.timeout_s)
+        check(request, self._roster.voices, self._config.limits.max_text_chars)
         text = TextFeed.of(clean_text(request.text))
-        recording = await self._cache.find(self._key(request))
-        if recording is not None:
-            async with aclosing(self._replay(request, text, recording)) as chunks:
+        with self._quotas.stream(context.caller):
+            recording = await self._cache.find(self._key(request))
+            if recording is not None:
+                spoken = self._replay(request, text, recording)
+            else:
+                spoken = self._serve(request, text, context, deadline, played=played)
+            async with aclosing(spoken) as chunks:
                 async for chunk in chunks:
                     yield chunk
-            return
-        async with self._gate.stream():
-            asked = request
-            request, admitted = self._admit(request, context)
-            with Account(request, text) as account, self._recorder(asked, context) as recorder:
-                spoken = self._speak(
-                    request, text, account=account, admitted=admitted, played=played
-                )
-                async with aclosing(spoken) as chunks:
-                    async for chunk in chunks:
-                        account.add(chunk)
-                        recorder.add(chunk)
-                        yield chunk
 
     async def _replay(
         self, request: SynthesisRequest, text: TextFeed, recording: Recording
@@ -167,50 +155,46 @@ class SynthesisService:
                 # A reader that is never full must not keep others from their turn.
                 await asyncio.sleep(0)
 
-    def _key(self, request: SynthesisRequest) -> str | None:
-        """What a request that was checked is kept under, if it is."""
-        voice = self._voices[request.voice]
-        return self._cache.key(request, voice, self._wire_rate_hz(voice))
-
-    def _recorder(self, request: SynthesisRequest, context: CallContext) -> Recorder:
-        """Keeps what is spoken in the voice that was asked for, as that voice is now.  Long work
-        that nobody waits for would push out what is asked for often."""
-        return self._cache.recorder(None if context.patient else self._key(request), request.voice)
-
-    def _admit(
-        self, request: SynthesisRequest, context: CallContext
-    ) -> tuple[SynthesisRequest, Admitted]:
-        """The request as it will be spoken, maybe in a light voice.  Raises `Overloaded`."""
-        worker, limits = self._worker_of[request.voice], self._config.limits
-        answer = worker.admit()
-        if isinstance(answer, Admitted):
-            return request, answer
-        if limits.overload == "light" and not context.patient:
-            for voice in self._voices.values():
-                other = self._worker_of[voice.id]
-                if other is worker or request.language not in voice.languages:
-                    continue
-                light = other.admit()
-                if isinstance(light, Admitted):
-                    logger.bind(voice=request.voice, instead=voice.id, **_figures(answer)).warning(
-                        "stepped down to a light voice"
-                    )
-                    return replace(request, voice=voice.id, emotion=""), light
-        logger.bind(voice=request.voice, **_figures(answer)).warning("request refused")
-        raise Overloaded(str(answer))
-
-    async def _speak(
+    async def _serve(
         self,
         request: SynthesisRequest,
         text: TextFeed,
+        context: CallContext,
+        deadline: Deadline,
+        *,
+        played: bool,
+        texts: AsyncIterator[str] | None = None,
+    ) -> AsyncGenerator[SpeechChunk]:
+        """Speak what is not in the cache.  `texts`: what is still being written, if it is."""
+        async with self._gate.stream(deadline):
+            choice = self._choosing.choose(request, context, deadline)
+            with (
+                Account(choice.request, text) as account,
+                self._choosing.attempt(choice) as attempt,
+                self._recorder(request, context, is_whole=texts is None) as recorder,
+            ):
+                spoken = deadline.cut(self._speak(choice, text, account=account, played=played))
+                if texts is not None:
+                    written = write(texts, text, self._config.limits)
+                    writing = asyncio.create_task(written, name="tts-text")
+                    spoken = spoken_while(writing, spoken)
+                async with aclosing(spoken) as chunks:
+                    async for chunk in chunks:
+                        attempt.sounded()
+                        account.add(chunk)
+                        recorder.add(chunk)
+                        yield chunk
+
+    async def _speak(
+        self,
+        choice: Choice,
+        text: TextFeed,
         *,
         account: Account | None = None,
-        admitted: Admitted | None = None,
         played: bool = True,
     ) -> AsyncGenerator[SpeechChunk]:
         """The data path, after the limits."""
-        voice = self._voices[request.voice]
-        worker = self._worker_of[voice.id]
+        voice, worker = choice.voice, choice.worker
         chain = Chain(
             voice_rate_hz=voice.sample_rate_hz,
             sample_rate_hz=self._wire_rate_hz(voice),
@@ -218,15 +202,35 @@ class SynthesisService:
             first_ms=self._config.chunks.first_ms,
             next_ms=self._config.chunks.next_ms,
         )
-        request = replace(request, text=text.text)
-        speech = worker.speak(request, text, played=played, admitted=admitted)
+        request = replace(choice.request, text=text.text)
+        speech = worker.speak(request, text, played=played, admitted=choice.admitted)
         if account is not None:
             account.speech = speech
         async with aclosing(speech) as pieces:
             async for piece in pieces:
-                self._worked_s[worker] = time.monotonic()
+                self._probes.worked(worker)
                 for chunk in chain.feed(piece):
                     yield replace(chunk, voice=voice.id)
+
+    def _speak_to_nobody(self, request: SynthesisRequest) -> AsyncGenerator[SpeechChunk]:
+        """Past all limits, for the engines' health."""
+        voice = self._roster.voices[request.voice]
+        choice = Choice(request, voice, self._roster.worker(voice.id))
+        return self._speak(choice, TextFeed.of(request.text))
+
+    def _key(self, request: SynthesisRequest) -> str | None:
+        """What a request that was checked is kept under, if it is."""
+        voice = self._roster.voices[request.voice]
+        return self._cache.key(request, voice, self._wire_rate_hz(voice))
+
+    def _recorder(
+        self, request: SynthesisRequest, context: CallContext, *, is_whole: bool
+    ) -> Recorder:
+        """Keeps what is spoken in the voice that was asked for, as that voice is now.  Long work
+        that nobody waits for would push out what is asked for often; a text that is being written
+        is no request that comes again."""
+        kept = is_whole and not context.patient
+        return self._cache.recorder(self._key(request) if kept else None, request.voice)
 
     async def start(self, *, trial: bool = True) -> None:
         """Load the engines and, unless without `trial`, let each speak once.
@@ -235,26 +239,7 @@ class SynthesisService:
         load or to speak, or none is left.  Cancelling leaves engines half loaded: call `stop`.
         """
         await self._cache.start()
-        for worker in self._candidates:
-            try:
-                await worker.start()
-            except NoVoices:
-                continue
-            except ImportError as error:
-                logger.bind(engine=worker.name, reason=str(error)).warning(
-                    "engine left out, its package is missing"
-                )
-                continue
-            except Exception as error:
-                raise EngineFailed(f"engine {worker.name} does not load: {error}") from error
-            for voice in worker.voices:
-                # The engine that comes first keeps an id that two of them claim.
-                self._voices.setdefault(voice.id, voice)
-                self._worker_of.setdefault(voice.id, worker)
-            ids = [voice.id for voice in worker.voices]
-            logger.bind(engine=worker.name, voices=ids).info("engine loaded")
-        if not self._voices:
-            raise EngineFailed("no engine could be loaded")
+        await self._roster.start()
         if trial:
             await self.probe()
 
@@ -263,12 +248,11 @@ class SynthesisService:
 
         Raises `EngineFailed` when an engine cannot tell its voices; then they are as they were.
         """
-        raise NotImplementedError
+        await self._roster.refresh()
 
     async def stop(self) -> None:
         """Drop all work and unload the engines.  Idempotent."""
-        for worker in self._candidates:
-            await worker.stop()
+        await self._roster.stop()
         await self._cache.stop()
 
     async def probe(self, idle_s: float = 0.0) -> None:
@@ -277,40 +261,14 @@ class SynthesisService:
         An engine is never made to load a voice for this.  Raises a `TtsError` when one cannot
         speak.  Cancelling loses nothing.
         """
-        for worker in self._engines():
-            if self._idle_s(worker) >= idle_s:
-                await self._probe(worker)
+        await self._probes.probe(idle_s)
 
     def idle_s(self) -> float:
         """Seconds since the engine that rests longest gave audio; infinite before its first."""
-        return max(self._idle_s(worker) for worker in self._engines())
-
-    async def _probe(self, worker: EngineWorker) -> None:
-        """Let an engine speak to nobody; one with nothing in memory has nothing to prove."""
-        ready = worker.ready()
-        if ready is None:
-            return
-        voice_id, language = ready
-        text = _PROBE_TEXT.get(language, _PROBE_TEXT["en"])
-        request = SynthesisRequest(text, voice_id, language)
-        try:
-            async with (
-                asyncio.timeout(self._config.health.probe_timeout_s),
-                aclosing(self._speak(request, TextFeed.of(text))) as chunks,
-            ):
-                async for _ in chunks:
-                    pass
-        except TimeoutError as error:
-            raise Unavailable(f"engine {worker.name} did not answer in time") from error
+        return self._probes.idle_s()
 
     def _wire_rate_hz(self, voice: Voice) -> int:
         return self._config.audio.sample_rate_hz or voice.sample_rate_hz
-
-    def _engines(self) -> list[EngineWorker]:
-        return list(dict.fromkeys(self._worker_of.values()))
-
-    def _idle_s(self, worker: EngineWorker) -> float:
-        return time.monotonic() - self._worked_s.get(worker, float("-inf"))
 
 
 def whole(chunks: Sequence[SpeechChunk]) -> SpeechChunk:
@@ -323,7 +281,3 @@ def whole(chunks: Sequence[SpeechChunk]) -> SpeechChunk:
         is_final=True,
         voice=chunks[0].voice,
     )
-
-
-def _figures(answer: Refused) -> dict[str, float]:
-    return {"predicted_ms": round(answer.predicted_ms), "load": round(answer.load, 2)}
