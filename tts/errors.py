@@ -3,6 +3,8 @@
 How each crosses a wire stands in `tts.servers.status`; docs/protocols/errors.md is for callers.
 """
 
+from typing import Self
+
 
 class TtsError(Exception):
     """Base of all TTS errors; `code` is stable and goes over the wire."""
@@ -10,6 +12,13 @@ class TtsError(Exception):
     code = "internal"
     retry_after_s: float | None = None
     """When trying again may work, where that is known."""
+    field: str | None = None
+    """The request's field that is at fault, where it is one."""
+
+    def about(self, field: str) -> Self:
+        """The same, with the field that is at fault."""
+        self.field = field
+        return self
 
 
 class BadRequest(TtsError):
