@@ -65,7 +65,22 @@ def add_voice(
     folder = voices_dir / check_id(voice_id)
     if folder.exists():
         raise VoiceExists(f"{folder} exists already; choose another id")
-    file_name = _file_name(reference)
+    # A name with a dot is no voice: nobody sees it before it is whole.
+    scratch = voices_dir / f".{voice_id}.{os.getpid()}.part"
+    try:
+        warnings = write_voice(scratch, new, reference)
+        os.rename(scratch, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return warnings
+
+
+def write_voice(folder: Path, new: NewVoice, reference: NewReference) -> Sequence[str]:
+    """Make a voice's folder in the folder of voices, under any name; see `add_voice`.
+
+    What was written when `OSError` is raised stays for the caller to clear away.
+    """
+    file_name, voices_dir = _file_name(reference), folder.parent
     manifest = manifest_of(
         {
             "name": new.name,
@@ -84,16 +99,9 @@ def add_voice(
     _check_weights("sovits", new.sovits)
     checked = check_clip(reference.clip, denoised=new.denoise)
     accepted([checked])
-    voices_dir.mkdir(parents=True, exist_ok=True)
-    # A name with a dot is no voice: nobody sees it before it is whole.
-    scratch = voices_dir / f".{voice_id}.{os.getpid()}.part"
-    scratch.mkdir()
-    try:
-        shutil.copyfile(reference.clip, scratch / file_name)
-        (scratch / FILE_NAME).write_text(to_toml(manifest), encoding="utf-8")
-        os.rename(scratch, folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    folder.mkdir(parents=True)
+    shutil.copyfile(reference.clip, folder / file_name)
+    (folder / FILE_NAME).write_text(to_toml(manifest), encoding="utf-8")
     return checked.warnings
 
 
@@ -107,16 +115,24 @@ def add_reference(
     the voice has this emotion or a consent record already, `ClipRefused`, `ManifestError` and
     `OSError`.  Then the voice is as it was.
     """
-    folder = find_folder(voices_dir, voice_id)
+    return extend(find_folder(voices_dir, voice_id), reference, consent)
+
+
+def extend(
+    folder: Path, reference: NewReference, consent: ConsentTable | None = None
+) -> Sequence[str]:
+    """The same for a voice's folder, wherever it lies."""
     manifest = load_manifest(folder)
     emotions = [one.emotion for one in manifest.reference]
     if reference.emotion in emotions:
         raise VoiceExists(
-            f"voice {voice_id!r} has the emotion {reference.emotion!r} already; it has:"
+            f"voice {manifest.name!r} has the emotion {reference.emotion!r} already; it has:"
             f" {', '.join(emotions)}"
         )
     if consent and manifest.consent:
-        raise VoiceExists(f"voice {voice_id!r} has a consent record already; edit its {FILE_NAME}")
+        raise VoiceExists(
+            f"voice {manifest.name!r} has a consent record already; edit its {FILE_NAME}"
+        )
     file_name = _free_name(folder, _file_name(reference))
     text = _with_tables(folder, manifest, _values(reference, file_name), consent)
     checked = check_clip(reference.clip, denoised=manifest.denoise)

@@ -57,6 +57,7 @@ def add_parser(
     which = action.add_mutually_exclusive_group(required=True)
     which.add_argument("ids", nargs="*", default=[], metavar="ID")
     which.add_argument("--all", action="store_true", help="every voice that is not ready")
+    which.add_argument("--folder", type=Path, help="a voice that lies in this folder, by any name")
     action.set_defaults(action=compile_voices)
 
     action = actions.add_parser(
@@ -179,6 +180,8 @@ def compile_voices(args: argparse.Namespace, config: ServiceConfig) -> int:
     """Compile voices, one after another.  Raises `VoiceNotFound` before any is compiled."""
     from tts.voices.store import State, find_folder, find_voice, voice_folders
 
+    if args.folder is not None:
+        return 0 if _compile(args.folder, config.gpt_sovits) else 1
     voices_dir, pretrained_dir = config.gpt_sovits.voices_dir, config.gpt_sovits.pretrained_dir
     ids = args.ids
     if args.all:
