@@ -246,8 +246,8 @@ class _Complaints(logging.Handler):
 def _hear_complaints() -> None:
     theirs = logging.getLogger("opentelemetry")
     theirs.propagate = False
-    if not any(isinstance(handler, _Complaints) for handler in theirs.handlers):
-        theirs.addHandler(_Complaints())
+    others = [handler for handler in theirs.handlers if not isinstance(handler, _Complaints)]
+    theirs.handlers = [*others, _Complaints()]
 
 
 def _named(attributes: Mapping[str, Value]) -> dict[str, Value]:
