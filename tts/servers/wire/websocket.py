@@ -180,9 +180,9 @@ def parse(text: str) -> ClientMessage | Refusal:
     if not isinstance(data, dict):
         return Refusal(f"a message is a JSON object with a `type`, not {type(data).__name__}")
     kind = data.get("type")
-    cls = _CLASS_OF_TYPE.get(kind) if isinstance(kind, str) else None
-    if cls is None:
+    if not isinstance(kind, str) or kind not in _CLASS_OF_TYPE:
         return Refusal(f"type = {_short(kind)}: {_hint(kind)}")
+    cls = _CLASS_OF_TYPE[kind]
     try:
         return cls.model_validate(data)
     except ValidationError as error:
