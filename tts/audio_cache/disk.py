@@ -109,6 +109,7 @@ class DiskCache:
             ):
                 self.sweep(room_bytes=len(data))
             _store(self._path(key), key, data)
+            self.touch(key)
         except OSError as error:
             if self._rests_until_s is None:
                 logger.bind(folder=str(self._folder), reason=error.strerror).warning(

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tts.audio_cache.recordings import KEYS, RECORDINGS, recording
+from tests.tts.properties import quick
 from tts.audio_cache.encoding import Damaged, decode, encode
 from tts.audio_cache.recording import Recording
 
@@ -15,17 +16,20 @@ KEY, OTHER_KEY = KEYS[:2]
 WHOLE = encode(KEY, recording(200, marks=3), 1.5)
 
 
+@quick
 @given(RECORDINGS, st.floats(0, 1e12))
 def test_what_goes_in_comes_out(kept: Recording, made_s: float) -> None:
     assert decode(KEY, encode(KEY, kept, made_s)) == (kept, made_s)
 
 
+@quick
 @given(st.binary(max_size=400))
 def test_foreign_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(Damaged):
         decode(KEY, data)
 
 
+@quick
 @given(st.binary(max_size=400))
 def test_foreign_bytes_after_a_right_beginning_are_refused(data: bytes) -> None:
     with pytest.raises(Damaged):
@@ -40,6 +44,7 @@ def test_every_cut_is_refused() -> None:
         decode(KEY, WHOLE + b"\0")
 
 
+@quick
 @given(st.integers(0, 8 * len(WHOLE) - 1))
 def test_every_flipped_bit_is_refused(bit: int) -> None:
     flipped = bytearray(WHOLE)

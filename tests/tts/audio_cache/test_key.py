@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tts.properties import quick
 from tts.audio_cache.key import key_of
 from tts.types import SynthesisRequest, Voice
 
@@ -114,6 +115,7 @@ REQUESTS = st.builds(
 )
 
 
+@quick
 @given(REQUESTS, REQUESTS)
 def test_keys_are_equal_exactly_where_requests_are(
     one: SynthesisRequest, other: SynthesisRequest

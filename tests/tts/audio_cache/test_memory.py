@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tts.audio_cache.recordings import recording
+from tests.tts.properties import quick
 from tts.audio_cache.memory import MemoryCache
 
 STEPS = st.lists(st.tuples(st.sampled_from("abcd"), st.none() | st.integers(0, 60)), max_size=60)
@@ -34,6 +35,7 @@ class Model:
         return gone
 
 
+@quick
 @given(STEPS)
 def test_it_does_as_a_list_would_that_is_kept_in_order(steps: list[tuple[str, int | None]]) -> None:
     cache, model = MemoryCache(MOST_BYTES), Model()

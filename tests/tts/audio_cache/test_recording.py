@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tts.properties import quick
 from tts.audio.chain import Chain
 from tts.audio_cache.recording import Recording
 from tts.engine.types import Piece
@@ -43,6 +44,7 @@ def joined(chunks: Sequence[SpeechChunk]) -> tuple[bytes, list[Mark]]:
     )
 
 
+@quick
 @given(PIECES, CHUNK_MS, CHUNK_MS, CHUNK_MS, CHUNK_MS)
 def test_chunks_of_any_length_join_to_what_the_live_stream_gave(
     pieces: list[tuple[int, int]], first_ms: int, next_ms: int, first_again: int, next_again: int
@@ -56,6 +58,7 @@ def test_chunks_of_any_length_join_to_what_the_live_stream_gave(
     assert [chunk.first_sample for chunk in again] == [0, *ends[:-1]]
 
 
+@quick
 @given(PIECES, CHUNK_MS, CHUNK_MS, CHUNK_MS, CHUNK_MS)
 def test_no_mark_comes_later_than_it_did(
     pieces: list[tuple[int, int]], first_ms: int, next_ms: int, first_again: int, next_again: int
@@ -70,6 +73,7 @@ def test_no_mark_comes_later_than_it_did(
     assert all(now <= then for now, then in pairs)
 
 
+@quick
 @given(st.integers(0, 3000), st.integers(0, 3), CHUNK_MS, CHUNK_MS)
 def test_a_stream_of_one_piece_is_given_again_chunk_for_chunk(
     samples: int, marks: int, first_ms: int, next_ms: int
