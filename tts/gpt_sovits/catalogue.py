@@ -28,7 +28,7 @@ from tts.types import Voice
 from tts.voices.compiled import CompiledVoice, weights_path
 from tts.voices.errors import MissingPretrained, VoiceError
 from tts.voices.manifest import MannerTable
-from tts.voices.store import State, StoredVoice, list_voices
+from tts.voices.store import State, StoredVoice, hidden_folders, list_voices, look_at
 from tts.voices.text_files import frontend_files
 
 ENGINE = "gpt-sovits"
@@ -62,12 +62,14 @@ class Entry:
 
 
 def read_catalogue(config: GptSovitsConfig, *, spoken_on: str = "") -> dict[str, Entry]:
-    """The voices by id.  `spoken_on`: device and precision; another one is another state."""
+    """The voices by id, hidden ones too.  `spoken_on`: device and precision, which are part of the
+    voices' states."""
     # Asked once for each language that a voice speaks.
     readable = cache(partial(_readable, pretrained_dir=config.pretrained_dir))
     read_with = _read_with(config)
     entries: dict[str, Entry] = {}
-    for stored in list_voices(config.voices_dir, config.pretrained_dir):
+    hidden = (look_at(one, config.pretrained_dir) for one in hidden_folders(config.voices_dir))
+    for stored in (*list_voices(config.voices_dir, config.pretrained_dir), *hidden):
         try:
             entries[stored.id] = _entry(stored, readable, f"{spoken_on} {read_with}")
         except (VoiceError, CheckpointError) as error:

@@ -22,7 +22,7 @@ from tts.engine.precision import Precision
 from tts.engine.t2s_runtime import T2sRuntime
 from tts.engine.utterance import MAX_PLACES
 from tts.engine.voice import Models, Reference
-from tts.errors import EngineFailed
+from tts.errors import CannotSpeak, EngineFailed
 from tts.gpt_sovits.catalogue import Entry
 from tts.gpt_sovits.voice import LoadedVoice
 from tts.models.sovits import Sovits
@@ -199,7 +199,7 @@ class VoiceLoader:
 def parameters_of(folder: Path) -> int:
     """How many numbers a BERT folder's model keeps in memory, a few per cent more than there are.
 
-    Raises `EngineFailed` for a folder that does not say.
+    Raises `CannotSpeak` for a folder that does not say.
     """
     with _explained(folder.name):
         sizes = json.loads((folder / official.CONFIG).read_text(encoding="utf-8"))
@@ -220,4 +220,5 @@ def _explained(what: str) -> Iterator[None]:
     try:
         yield
     except (CheckpointError, ImportError, OSError, ValueError, KeyError, RuntimeError) as error:
-        raise EngineFailed(f"{what} cannot be loaded: {error}") from error
+        # Other voices may be in memory, or load.
+        raise CannotSpeak(f"{what} cannot be loaded: {error}") from error

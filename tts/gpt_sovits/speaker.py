@@ -15,7 +15,7 @@ from tts.engine.t2s_decode import End
 from tts.engine.types import Pace, Step
 from tts.engine.utterance import ATTEMPTS, Said, Utterance
 from tts.engine.voice import Manner
-from tts.errors import EngineFailed
+from tts.errors import CannotSpeak
 from tts.gpt_sovits.delivery import Delivery, Script
 from tts.gpt_sovits.voice import LoadedVoice
 from tts.models.sovits import FRAMES_PER_CODE
@@ -51,7 +51,7 @@ def speak(
 
     A sentence is one utterance, as far as its text is there in time; a later part of it goes on
     where the part before ended.  The same text, come in the same clauses, gives the same tokens.
-    Raises `EngineFailed` when none of it can be spoken, or when a clause cannot be.
+    Raises `CannotSpeak` when none of it can be spoken, or when a clause cannot be.
     """
     limits = LIMITS[request.language]
     reference = voice.reference(request.emotion)
@@ -102,7 +102,7 @@ def speak(
     if utterance is not None:
         yield from delivery.of(utterance.finish())
     if delivery.gave == 0:
-        raise EngineFailed(f"voice {request.voice!r} gives no sound for the text")
+        raise CannotSpeak(f"voice {request.voice!r} gives no sound for the text")
 
 
 def manner_for(request: SynthesisRequest, own: Manner) -> Manner:

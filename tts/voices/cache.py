@@ -20,7 +20,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 from loguru import logger
 
-from tts.errors import EngineFailed, Overloaded
+from tts.errors import CannotSpeak, EngineFailed, Overloaded
 
 K = TypeVar("K", bound=Hashable)
 K_contra = TypeVar("K_contra", bound=Hashable, contravariant=True)
@@ -86,13 +86,13 @@ class Ledger(Generic[K]):
     def admit(self, voice: K, parts: Sequence[Part], in_use: Callable[[K], bool]) -> list[K]:
         """Count a new voice and return the idle voices that had to go for it.
 
-        The voices used longest ago go first, and none goes without need.  Raises `EngineFailed`
+        The voices used longest ago go first, and none goes without need.  Raises `CannotSpeak`
         for a voice larger than the budget and `Overloaded` when voices in use leave it no room;
         then nothing changes.
         """
         size_bytes = _size_bytes([parts])
         if size_bytes > self._budget_bytes:
-            raise EngineFailed(
+            raise CannotSpeak(
                 f"voice '{voice}' needs {_mb(size_bytes)}, and the budget for all voices is "
                 f"{_mb(self._budget_bytes)}"
             )

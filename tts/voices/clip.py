@@ -120,6 +120,16 @@ def check_clip(path: Path, *, denoised: bool = False) -> Checked:
     return Checked(path.name, clip, tuple(findings))
 
 
+def suffix_of(path: Path) -> str:
+    """How the name of such a file should end, by what is in it; empty for what cannot be read."""
+    try:
+        with open(path, "rb") as file, soundfile.SoundFile(file.fileno(), closefd=False) as sound:
+            name = str(sound.format).lower()
+    except (OSError, soundfile.SoundFileError, TypeError, ValueError, OverflowError):
+        return ""
+    return ".wav" if name == "wavex" else f".{name}"
+
+
 def accepted(checked: Sequence[Checked]) -> list[Clip]:
     """The clips of several checks.  Raises `ClipRefused` with every error of every clip."""
     errors = [f"{one.name}: {error}" for one in checked for error in one.errors]

@@ -5,18 +5,28 @@ nothing of models; torch is not needed.  Blocking; any thread.
 """
 
 import re
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from tts.errors import VoiceNotFound
-from tts.voices.compiled import FILE_NAME, CompiledVoice, load_compiled, weights_path
+from tts.voices.compiled import (
+    FILE_NAME,
+    WEIGHTS_FOLDER,
+    CompiledVoice,
+    load_compiled,
+    weights_path,
+)
 from tts.voices.errors import NotCompiled, VoiceError
 from tts.voices.manifest import FILE_NAME as MANIFEST
 from tts.voices.manifest import Manifest, load_manifest
 from tts.voices.sources import changes
 
 _ID = re.compile(r"[a-z0-9_-]{1,64}")
+_JUST_NOW_S = 3600.0
+"""A voice on its way needs weights that no voice has yet."""
+_HIDDEN = re.compile(r"\.clip-[0-9a-f]{32}")
 
 
 class State(StrEnum):
@@ -56,6 +66,22 @@ def check_id(voice_id: str) -> str:
     return voice_id
 
 
+def is_hidden(voice_id: str) -> bool:
+    """Whether a voice is one that speaks and that no list shows: see `hidden_id`."""
+    return voice_id.startswith(".")
+
+
+def hidden_id(sha256: str) -> str:
+    """The id of a voice that somebody made of a clip for a request, and not to be kept."""
+    return f".clip-{sha256[:32]}"
+
+
+def hidden_folders(voices_dir: Path) -> list[Path]:
+    """Folders of hidden voices."""
+    found = [path.parent for path in voices_dir.glob(f".clip-*/{MANIFEST}")]
+    return sorted(folder for folder in found if _HIDDEN.fullmatch(folder.name))
+
+
 def voice_folders(voices_dir: Path) -> list[Path]:
     """Folders with a manifest, by name; those that begin with a dot are no voices."""
     found = [path.parent for path in voices_dir.glob(f"*/{MANIFEST}")]
@@ -81,6 +107,20 @@ def find_folder(voices_dir: Path, voice_id: str) -> Path:
     return folders[voice_id]
 
 
+def drop_unused_weights(voices_dir: Path) -> None:
+    """Remove converted weights that no voice speaks with, but for those made just now."""
+    used: set[str] = set()
+    for path in voices_dir.glob(f"*/{FILE_NAME}"):  # hidden ones too
+        try:
+            compiled = load_compiled(path)
+        except NotCompiled:
+            return  # nobody knows what it needs
+        used |= {compiled.t2s_sha256, compiled.sovits_sha256}
+    for path in (voices_dir / WEIGHTS_FOLDER).glob("*.safetensors"):
+        if path.stem not in used and time.time() - path.stat().st_mtime > _JUST_NOW_S:
+            path.unlink(missing_ok=True)
+
+
 def look_at(folder: Path, pretrained_dir: Path) -> StoredVoice:
     """A voice and its state.  Raises nothing for any content of the folder."""
 
@@ -90,7 +130,8 @@ def look_at(folder: Path, pretrained_dir: Path) -> StoredVoice:
         return StoredVoice(folder.name, folder, state, reason, manifest, compiled)
 
     try:
-        check_id(folder.name)
+        if not _HIDDEN.fullmatch(folder.name):
+            check_id(folder.name)
         manifest = load_manifest(folder)
     except VoiceError as error:
         return voice(State.BROKEN, str(error), None, None)
