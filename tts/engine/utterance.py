@@ -15,7 +15,7 @@ whose numbers are finite.
 - Tokens that may be wrong are not sounded yet (`sure`): a drone, and what comes after the time that
   slow speech of the text takes.  They are sounded once the run proves healthy, or never.
 - Numbers that are not finite, and a run of which nothing is sure: once again with another seed,
-  unless some of it has been sounded; if that fails too, `EngineFailed`.
+  unless some of it has been sounded; if that fails too, `CannotSpeak`.
 - A runaway (`End.RUNAWAY`, `End.LENGTH`) or a loop (`End.LOOP`) ends with its last sure token.
 - The reference's own tokens are never given back: a run holds the tokens drawn after them only.
 """
@@ -37,7 +37,7 @@ from tts.engine.stitched import StitchedDecoder
 from tts.engine.t2s_decode import End, Limits
 from tts.engine.types import Kind, NoHurry, Pace, Work
 from tts.engine.voice import Manner, Models, Reference
-from tts.errors import EngineFailed
+from tts.errors import CannotSpeak
 from tts.models.sovits import FRAMES_PER_CODE
 from tts.models.t2s import T2sInput
 
@@ -133,7 +133,7 @@ class Utterance:
         """Draw the tokens of a clause, phones [1, T] with text features [1, bert, T], and sound
         meanwhile what is due.  Says why the tokens ended.
 
-        Raises `EngineFailed` when nothing can be made of them, and ValueError for ids that a model
+        Raises `CannotSpeak` when nothing can be made of them, and ValueError for ids that a model
         does not have.
         """
         self._decoder.extend(phones)
@@ -162,12 +162,12 @@ class Utterance:
                 self._sentence.append(Said(phones, features, tuple(self._codes[before:])))
                 return run.end
             ends.append(run.end)
-        raise EngineFailed(
+        raise CannotSpeak(
             f"the voice made nothing of {count} phones; its attempts ended as {', '.join(ends)}"
         )
 
     def finish(self) -> Steps:
-        """Sound the rest.  Raises `EngineFailed`."""
+        """Sound the rest.  Raises `CannotSpeak`."""
         frames = self._decoder.ready_frames(len(self._codes), is_last=True)
         while self._decoder.sounded_frames < frames:
             yield from self._sound(frames - self._decoder.sounded_frames, is_last=True)
@@ -204,7 +204,7 @@ class Utterance:
         self._fed = len(self._codes)
         yield work
         if not sounded.finite:
-            raise EngineFailed("the voice's samples are not finite")
+            raise CannotSpeak("the voice's samples are not finite")
         yield Sound(sounded.samples, sounded.attention)
 
     def _effort(self) -> Effort:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tts.audio.trim import trim
 from tts.engine.types import Piece, Step
-from tts.errors import EngineFailed
+from tts.errors import CannotSpeak
 from tts.light.phonemes import Token, timed, to_ids
 from tts.text.clauses import clauses
 from tts.text.feed import TextFeed
@@ -56,7 +56,7 @@ def speak(
     limits: Limits,
     exact_words: bool = True,
 ) -> Iterator[Step]:
-    """Yield the request's clauses.  Raises `EngineFailed` when none of it can be spoken.
+    """Yield the request's clauses.  Raises `CannotSpeak` when none of it can be spoken.
 
     `exact_words` tells whether `phonemise` knows which phonemes are which word's.
 
@@ -93,7 +93,7 @@ def speak(
             break
         yield Piece(samples=samples, marks=marks, is_last=clause.is_last)
     if offset == 0:
-        raise EngineFailed(
+        raise CannotSpeak(
             f"voice {request.voice!r} can pronounce nothing of the text in {request.language!r}"
         )
 
