@@ -7,7 +7,6 @@ label holds a text, a voice or a caller: doors, engines and codes bound the numb
 
 import asyncio
 import time
-from typing import Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,9 +20,6 @@ from tts.scraping import Amounts, GpuCollector, ServiceCollector, Watched
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LAG_INTERVAL_S = 0.1
-
-CacheResult = Literal["memory", "disk", "miss"]
-"""Where audio was found, or that it was not."""
 
 NOBODY = "none"
 """The engine of a request that none has spoken."""
@@ -77,14 +73,6 @@ class Metrics:
             "parley_tts_probes", "Times an engine was made to speak to nobody, by how it ended.",
             ["engine", "code"], registry=registry,
         )  # fmt: skip
-        self._cache_requests = Counter(
-            "parley_tts_cache_requests", "Audio looked for in the cache, by where it was found.",
-            ["result"], registry=registry,
-        )  # fmt: skip
-        self._cache_corrupt = Counter(
-            "parley_tts_cache_corrupt", "Entries of the cache on disk that were broken.",
-            registry=registry,
-        )  # fmt: skip
         self._jobs = Counter(
             "parley_tts_jobs_ended", "Jobs that are over, by how.", ["code"], registry=registry
         )
@@ -111,13 +99,9 @@ class Metrics:
         """Ask this service when somebody asks."""
         self._now.service = service
 
-    def watch_cache(self, bytes_by_level: Amounts) -> None:
-        """Ask so what the cache holds; on the loop's thread, and at once."""
-        self._now.amounts["parley_tts_cache_bytes"] = bytes_by_level
-
     def watch_jobs(self, by_state: Amounts) -> None:
         """Ask so how many jobs are in which state; on the loop's thread, and at once."""
-        self._now.amounts["parley_tts_jobs"] = by_state
+        self._now.jobs = by_state
 
     def queued(self, seconds: float) -> None:
         """A request waited so long for a free stream."""
@@ -141,19 +125,11 @@ class Metrics:
         """An engine spoke to nobody: "ok", or the code of its error."""
         self._probes.labels(engine, code).inc()
 
-    # Doors, cache, jobs and the quality monitor.
+    # Doors, jobs and the quality monitor.
 
     def refused(self, door: str, code: str) -> None:
         """A door answered with an error of ours, its own or the service's."""
         self._refused.labels(door, code).inc()
-
-    def cache_asked(self, result: CacheResult) -> None:
-        """Audio was looked for in the cache."""
-        self._cache_requests.labels(result).inc()
-
-    def cache_corrupt(self) -> None:
-        """An entry of the cache on disk was broken, and thrown away."""
-        self._cache_corrupt.inc()
 
     def job_ended(self, code: str) -> None:
         """A job is over: "ok", "cancelled", or the code of its error."""

@@ -11,7 +11,8 @@ from contextlib import aclosing
 
 from tts.config import HealthConfig
 from tts.engine.worker import EngineWorker
-from tts.errors import Unavailable
+from tts.errors import TtsError, Unavailable
+from tts.metrics import Metrics
 from tts.roster import Roster
 from tts.types import SpeechChunk, SynthesisRequest
 
@@ -23,9 +24,12 @@ Speak = Callable[[SynthesisRequest], AsyncGenerator[SpeechChunk]]
 class Probes:
     """Watches the engines of one roster."""
 
-    def __init__(self, roster: Roster, config: HealthConfig, speak: Speak) -> None:
+    def __init__(
+        self, roster: Roster, config: HealthConfig, metrics: Metrics, speak: Speak
+    ) -> None:
         self._roster = roster
         self._config = config
+        self._metrics = metrics
         self._speak = speak
         # When each engine last gave audio, on the monotonic clock.
         self._worked_s: dict[EngineWorker, float] = {}
@@ -42,7 +46,12 @@ class Probes:
         """See `SynthesisService.probe`."""
         for worker in self._roster.engines:
             if self._idle_s(worker) >= idle_s:
-                await self._probe(worker)
+                try:
+                    await self._probe(worker)
+                except TtsError as error:
+                    self._metrics.probed(worker.name, error.code)
+                    raise
+                self._metrics.probed(worker.name, "ok")
 
     async def _probe(self, worker: EngineWorker) -> None:
         """One with nothing in memory has nothing to prove."""

@@ -18,6 +18,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from tts import gpu
+from tts.audio_cache.cache import AudioCache, Counts
 from tts.engine.spending import Ran, Spent
 from tts.engine.types import Kind
 
@@ -49,17 +50,16 @@ class Watched(Protocol):
         """Requests that wait for a free stream."""
 
     @property
+    def cache(self) -> AudioCache:
+        """What is kept of audio."""
+
+    @property
     def engines_now(self) -> Sequence[EngineNow]:
         """The engines that were loaded."""
 
 
 Amounts = Callable[[], Mapping[str, int]]
-"""Reads a gauge that something else keeps: amounts by the value of its one label."""
-
-_AMOUNTS = {
-    "parley_tts_cache_bytes": ("Audio in the cache.", "level"),
-    "parley_tts_jobs": ("Jobs by state.", "state"),
-}
+"""How many of something there are, by what."""
 
 
 class ServiceCollector(Collector):
@@ -67,7 +67,8 @@ class ServiceCollector(Collector):
 
     def __init__(self) -> None:
         self.service: Watched | None = None
-        self.amounts: dict[str, Amounts] = {}
+        self.jobs: Amounts = dict
+        """By state."""
 
     def collect(self) -> Iterator[Metric]:
         """All families, in one order."""
@@ -80,12 +81,42 @@ class ServiceCollector(Collector):
         yield streams
         yield waiting
         yield from _of_engines(service.engines_now if service is not None else ())
-        for name, (meaning, label) in _AMOUNTS.items():
-            family = GaugeMetricFamily(name, meaning, labels=[label])
-            amounts = self.amounts.get(name)
-            for value, amount in (amounts() if amounts else {}).items():
-                family.add_metric([value], amount)
-            yield family
+        yield from _of_cache(service.cache.counts if service is not None else None)
+        jobs = GaugeMetricFamily("parley_tts_jobs", "Jobs by state.", labels=["state"])
+        for state, count in self.jobs().items():
+            jobs.add_metric([state], count)
+        yield jobs
+
+
+def _of_cache(counts: Counts | None) -> Iterator[Metric]:
+    asked = CounterMetricFamily(
+        "parley_tts_cache_requests",
+        "Audio looked for in the cache, by where it was found.",
+        labels=["result"],
+    )
+    held = GaugeMetricFamily("parley_tts_cache_bytes", "Audio in the cache.", labels=["level"])
+    pushed = CounterMetricFamily(
+        "parley_tts_cache_evictions", "Audio that left for room or for age.", labels=["level"]
+    )
+    writes = CounterMetricFamily("parley_tts_cache_writes", "Audio written to the folder.")
+    dropped = CounterMetricFamily(
+        "parley_tts_cache_dropped", "Audio not written, because too much waited."
+    )
+    damaged = CounterMetricFamily(
+        "parley_tts_cache_damaged", "Files in the folder that were broken, and were removed."
+    )
+    if counts is not None:
+        asked.add_metric(["memory"], counts.memory_hits)
+        asked.add_metric(["disk"], counts.disk_hits)
+        asked.add_metric(["miss"], counts.misses)
+        held.add_metric(["memory"], counts.memory_bytes)
+        held.add_metric(["disk"], counts.disk_bytes)
+        pushed.add_metric(["memory"], counts.memory_evictions)
+        pushed.add_metric(["disk"], counts.disk_evictions)
+        writes.add_metric([], counts.writes)
+        dropped.add_metric([], counts.dropped)
+        damaged.add_metric([], counts.damaged)
+    yield from (asked, held, pushed, writes, dropped, damaged)
 
 
 def _of_engines(engines: Sequence[EngineNow]) -> Iterator[Metric]:

@@ -6,13 +6,16 @@ All methods are called from the event loop's thread.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from tts.account import Account
+from tts.account import Account, Books
 from tts.audio.chain import Chain
 from tts.audio_cache.cache import AudioCache, Recorder
+from tts.audio_cache.phrases import Phrase
+from tts.audio_cache.preparing import Preparing
 from tts.audio_cache.recording import Recording
 from tts.choosing import Choice, Choosing
 from tts.config import ServiceConfig
@@ -21,11 +24,15 @@ from tts.deadline import Deadline
 from tts.engine.spending import Spent
 from tts.engine.types import Engine
 from tts.limits import Gate, check, check_length, check_manner
+from tts.metrics import CACHE, Metrics
 from tts.probing import Probes
+from tts.quality import QualityMonitor
 from tts.quotas import Quotas
 from tts.roster import Roster
+from tts.scraping import EngineNow
 from tts.text.clean import clean_text
 from tts.text.feed import TextFeed
+from tts.tracing import OFF, Tracing
 from tts.types import SpeechChunk, SynthesisRequest, Voice
 from tts.writing import spoken_while, write
 
@@ -37,25 +44,31 @@ class SynthesisService:
         self,
         config: ServiceConfig,
         builders: Mapping[str, Callable[[], Engine]],
+        metrics: Metrics | None = None,
         *,
+        tracing: Tracing = OFF,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`builders` make the engines, each on its own thread, in order of preference.  By `clock`
         callers' requests are counted and failing engines given a rest."""
         self._config = config
+        metrics = metrics or Metrics()
+        self._books = Books(metrics, tracing, QualityMonitor(config.quality, metrics))
         self._roster = Roster(builders, config.limits, config.scheduler)
         self._quotas = Quotas(clock)
         self._cache = AudioCache(config.cache)
         self._gate = Gate(config.limits, clock)
         self._choosing = Choosing(self._roster, self._gate, config.limits, config.breaker, clock)
-        self._probes = Probes(self._roster, config.health, self._speak_to_nobody)
+        self._probes = Probes(self._roster, config.health, metrics, self._speak_to_nobody)
+        metrics.watch(self)
 
     @property
     def voices(self) -> tuple[Voice, ...]:
-        """The voices that can speak now."""
+        """The voices that can speak now, but for those that are not told of."""
         return tuple(
             replace(voice, sample_rate_hz=self._wire_rate_hz(voice))
             for voice in self._roster.voices.values()
+            if voice.is_listed
         )
 
     @property
@@ -72,6 +85,26 @@ class SynthesisService:
     def spent(self) -> dict[str, Spent]:
         """By engine: what its time was spent on, over all requests that have ended."""
         return {worker.name: worker.spent for worker in self._roster.engines}
+
+    @property
+    def engines_now(self) -> list[EngineNow]:
+        """The engines at this moment, for the metrics."""
+        speaks = Counter(self._roster.worker(voice_id) for voice_id in self._roster.voices)
+        return [
+            EngineNow(
+                name=worker.name,
+                voices=speaks[worker],
+                spent=worker.spent,
+                ran=worker.ran,
+                is_resting=self._choosing.is_resting(worker),
+            )
+            for worker in self._roster.engines
+        ]
+
+    @property
+    def metrics(self) -> Metrics:
+        """What its doors count too."""
+        return self._books.metrics
 
     @property
     def cache(self) -> AudioCache:
@@ -110,14 +143,16 @@ class SynthesisService:
         text with nothing to say, and whatever `texts` raises, may come after audio.
         """
         deadline = Deadline(context.timeout_s)
-        check_manner(request, self._roster.voices)
-        check_length(len(request.text), self._config.limits.max_text_chars)
-        text = TextFeed(clean_text(request.text))
-        with self._quotas.stream(context.caller):
-            spoken = self._serve(request, text, context, deadline, played=True, texts=texts)
-            async with aclosing(spoken) as chunks:
-                async for chunk in chunks:
-                    yield chunk
+        with self._books.account(request, context) as account:
+            check_manner(request, self._roster.voices)
+            check_length(len(request.text), self._config.limits.max_text_chars)
+            text = TextFeed(clean_text(request.text))
+            with self._quotas.stream(context.caller):
+                asked = _Asked(request, text, context, deadline, account)
+                async with aclosing(self._serve(asked, played=True, texts=texts)) as chunks:
+                    async for chunk in chunks:
+                        account.add(chunk)
+                        yield chunk
 
     async def synthesize(
         self, request: SynthesisRequest, context: CallContext = LOCAL
@@ -131,49 +166,46 @@ class SynthesisService:
     ) -> AsyncGenerator[SpeechChunk]:
         """Speak a text that is there.  `played`: whether it is heard while it is made."""
         deadline = Deadline(context.timeout_s)
-        check(request, self._roster.voices, self._config.limits.max_text_chars)
-        text = TextFeed.of(clean_text(request.text))
-        with self._quotas.stream(context.caller):
-            recording = await self._cache.find(self._key(request))
-            if recording is not None:
-                spoken = self._replay(request, text, recording)
-            else:
-                spoken = self._serve(request, text, context, deadline, played=played)
-            async with aclosing(spoken) as chunks:
-                async for chunk in chunks:
-                    yield chunk
+        with self._books.account(request, context) as account:
+            check(request, self._roster.voices, self._config.limits.max_text_chars)
+            text = TextFeed.of(clean_text(request.text))
+            with self._quotas.stream(context.caller):
+                recording = await self._cache.find(self._key(request))
+                if recording is not None:
+                    account.speaks(CACHE, request.voice, text)
+                    spoken = self._replay(recording)
+                else:
+                    asked = _Asked(request, text, context, deadline, account)
+                    spoken = self._serve(asked, played=played)
+                async with aclosing(spoken) as chunks:
+                    async for chunk in chunks:
+                        account.add(chunk)
+                        yield chunk
 
-    async def _replay(
-        self, request: SynthesisRequest, text: TextFeed, recording: Recording
-    ) -> AsyncGenerator[SpeechChunk]:
+    async def _replay(self, recording: Recording) -> AsyncGenerator[SpeechChunk]:
         """What was spoken before; takes no stream of the gate, and no engine's time."""
         cut = self._config.chunks
-        with Account(request, text) as account:
-            for chunk in recording.chunks(cut.first_ms, cut.next_ms):
-                account.add(chunk)
-                yield chunk
-                # A reader that is never full must not keep others from their turn.
-                await asyncio.sleep(0)
+        for chunk in recording.chunks(cut.first_ms, cut.next_ms):
+            yield chunk
+            # A reader that is never full must not keep others from their turn.
+            await asyncio.sleep(0)
 
     async def _serve(
-        self,
-        request: SynthesisRequest,
-        text: TextFeed,
-        context: CallContext,
-        deadline: Deadline,
-        *,
-        played: bool,
-        texts: AsyncIterator[str] | None = None,
+        self, asked: "_Asked", *, played: bool, texts: AsyncIterator[str] | None = None
     ) -> AsyncGenerator[SpeechChunk]:
         """Speak what is not in the cache.  `texts`: what is still being written, if it is."""
+        text, context, deadline = asked.text, asked.context, asked.deadline
+        asked.account.waits()
         async with self._gate.stream(deadline):
-            choice = self._choosing.choose(request, context, deadline)
+            asked.account.admitted()
+            choice = self._choosing.choose(asked.request, context, deadline)
+            asked.account.speaks(choice.worker.name, choice.voice.id, text)
             with (
-                Account(choice.request, text) as account,
                 self._choosing.attempt(choice) as attempt,
-                self._recorder(request, context, is_whole=texts is None) as recorder,
+                self._recorder(asked.request, context, is_whole=texts is None) as recorder,
             ):
-                spoken = deadline.cut(self._speak(choice, text, account=account, played=played))
+                spoken = self._speak(choice, text, account=asked.account, played=played)
+                spoken = deadline.cut(spoken)
                 if texts is not None:
                     written = write(texts, text, self._config.limits)
                     writing = asyncio.create_task(written, name="tts-text")
@@ -181,7 +213,6 @@ class SynthesisService:
                 async with aclosing(spoken) as chunks:
                     async for chunk in chunks:
                         attempt.sounded()
-                        account.add(chunk)
                         recorder.add(chunk)
                         yield chunk
 
@@ -213,10 +244,25 @@ class SynthesisService:
                     yield replace(chunk, voice=voice.id)
 
     def _speak_to_nobody(self, request: SynthesisRequest) -> AsyncGenerator[SpeechChunk]:
-        """Past all limits, for the engines' health."""
+        """Past all limits and the cache."""
         voice = self._roster.voices[request.voice]
         choice = Choice(request, voice, self._roster.worker(voice.id))
-        return self._speak(choice, TextFeed.of(request.text))
+        return self._speak(choice, TextFeed.of(clean_text(request.text)), played=False)
+
+    async def _is_kept(self, request: SynthesisRequest) -> bool:
+        """Whether a phrase is there.  Raises what `check` raises."""
+        check(request, self._roster.voices, self._config.limits.max_text_chars)
+        return await self._cache.has(self._key(request))
+
+    async def _make(self, request: SynthesisRequest) -> bool:
+        """Speak a phrase into the cache; whether it is there then."""
+        # Voices may have changed while it waited for its turn.
+        check(request, self._roster.voices, self._config.limits.max_text_chars)
+        with self._cache.recorder(self._key(request), request.voice) as recorder:
+            async with aclosing(self._speak_to_nobody(request)) as chunks:
+                async for chunk in chunks:
+                    recorder.add(chunk)
+            return recorder.is_kept
 
     def _key(self, request: SynthesisRequest) -> str | None:
         """What a request that was checked is kept under, if it is."""
@@ -239,9 +285,19 @@ class SynthesisService:
         load or to speak, or none is left.  Cancelling leaves engines half loaded: call `stop`.
         """
         await self._cache.start()
+        await self._books.quality.start()
         await self._roster.start()
         if trial:
             await self.probe()
+
+    async def prepare(self, phrases: Sequence[Phrase]) -> None:
+        """Make phrases that are not in the cache, one after the other, while nobody is served.
+
+        What cannot be made is left out with a line in the log.  Cancelling drops the phrase that is
+        being made.
+        """
+        preparing = Preparing(self._gate, is_kept=self._is_kept, make=self._make)
+        await preparing.run(phrases)
 
     async def refresh_voices(self) -> None:
         """Read the voices anew; requests being spoken end in the voices they began in.
@@ -254,6 +310,7 @@ class SynthesisService:
         """Drop all work and unload the engines.  Idempotent."""
         await self._roster.stop()
         await self._cache.stop()
+        await self._books.quality.stop()
 
     async def probe(self, idle_s: float = 0.0) -> None:
         """Let every engine that gave no audio for `idle_s` speak a short text.
@@ -271,6 +328,17 @@ class SynthesisService:
         return self._config.audio.sample_rate_hz or voice.sample_rate_hz
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request that was checked, on its way to an engine."""
+
+    request: SynthesisRequest
+    text: TextFeed
+    context: CallContext
+    deadline: Deadline
+    account: Account
+
+
 def whole(chunks: Sequence[SpeechChunk]) -> SpeechChunk:
     """A request's chunks, all of them, as one."""
     return SpeechChunk(
@@ -280,4 +348,5 @@ def whole(chunks: Sequence[SpeechChunk]) -> SpeechChunk:
         marks=tuple(mark for chunk in chunks for mark in chunk.marks),
         is_final=True,
         voice=chunks[0].voice,
+        cached=chunks[0].cached,
     )
