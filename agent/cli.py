@@ -98,6 +98,48 @@ def _talk(args: argparse.Namespace) -> int:
     return 0
 
 
+def _tts(args: argparse.Namespace) -> int:
+    """`tts serve` runs here, with transcriptions; what else `tts` can do is the service's own."""
+    from agent.config import cache_dir, config_path, load
+    from agent.tables import ConfigError
+    from agent.voice_commands import hand_on
+
+    if args.rest[:1] != ["serve"]:
+        return hand_on(args.rest)
+    import asyncio
+
+    from agent.logs import set_up_logging
+    from agent.speech_service import serve
+    from tts.config import ConfigError as ServiceConfigError
+    from tts.config import secrets
+    from tts.errors import TtsError
+
+    parser = argparse.ArgumentParser(prog="parley tts serve", allow_abbrev=False)
+    parser.add_argument("--http", default="127.0.0.1:7861", help='"host:port" or "unix:/path"')
+    parser.add_argument("--grpc", default="127.0.0.1:7862", help="the same; empty for none")
+    parser.add_argument("--log-level", choices=LOG_LEVELS, default="INFO")
+    own = parser.parse_args(args.rest[1:])
+    set_up_logging(own.log_level)
+    try:
+        config = load(config_path(args.config, os.environ), args.set)
+        asyncio.run(
+            serve(
+                config.tts.service,
+                config.stt,
+                secrets(os.environ),
+                grpc=own.grpc,
+                http=own.http,
+                cache_dir=cache_dir(os.environ),
+            )
+        )
+    except (ConfigError, ServiceConfigError) as error:
+        return _refuse(error)
+    except (TtsError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def _voice_command(args: argparse.Namespace) -> int:
     from agent.config import cache_dir, config_path, load
     from agent.tables import ConfigError
@@ -189,6 +231,15 @@ def _parser() -> argparse.ArgumentParser:
         help="a running daemon, its token in the environment; else one is started for the call",
     )
     talk.set_defaults(run=_talk)
+
+    tts = commands.add_parser(
+        "tts",
+        parents=[configured],
+        help="serve the voices alone, and make keys for them: tts serve, tts key NAME",
+        add_help=False,
+        allow_abbrev=False,
+    )
+    tts.set_defaults(run=_tts, hands_on=True)
 
     for name, does in VOICE_COMMANDS.items():
         handed_on = commands.add_parser(

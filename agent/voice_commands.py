@@ -21,7 +21,7 @@ LONGEST_CLIP_S = 30.0
 
 
 def run(command: str, arguments: Sequence[str], config: Config, cache_dir: Path) -> int:
-    """Run `voices` or `say`; it shares this process' terminal.
+    """Run `voices` or `say`.
 
     Raises `agent.weights.WeightsMissing` when a clip is to be written down and the model for it is
     not there.
@@ -29,9 +29,12 @@ def run(command: str, arguments: Sequence[str], config: Config, cache_dir: Path)
     if command == "voices" and arguments[:1] == ["add"]:
         arguments = _with_text(arguments, config, cache_dir)
     settings = config.tts.service.model_dump_json()
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tts", command, "--settings", settings, *arguments]
-    )
+    return hand_on([command, "--settings", settings, *arguments])
+
+
+def hand_on(arguments: Sequence[str]) -> int:
+    """Have the service's own command line do it; it shares this process' terminal."""
+    child = subprocess.Popen([sys.executable, "-m", "tts", *arguments])
     while True:
         try:
             return child.wait()

@@ -7,27 +7,20 @@ use.  What `voices` does stands in `tts.voices.cli`, what `say` does in `tts.say
 
 import argparse
 import asyncio
-import contextlib
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from loguru import logger
 
 from tts import say
 from tts.checkpoint import CheckpointError
-from tts.config import ConfigError, ServiceConfig, checked, load, parse_json
-from tts.engines import builders
+from tts.config import ConfigError, ServiceConfig, checked, load, parse_json, secrets
 from tts.errors import TtsError
-from tts.servers.grpc import GrpcDoor
-from tts.service import SynthesisService
 from tts.voices import cli as voices
 
 Command = Callable[[argparse.Namespace], int]
-
-PARENT_POLL_S = 0.5
 
 # Keys of the table gpt_sovits that have an option of their own.
 _OVERRIDES = {
@@ -92,60 +85,21 @@ def _serve(args: argparse.Namespace) -> int:
     except ConfigError as error:
         logger.bind(error=str(error)).error("configuration refused")
         return 2
+    from tts.app import Addresses, App, run  # the doors' packages take a while to import
+
+    async def serve() -> None:
+        app = App(config, secrets(os.environ), Addresses(grpc=args.address, http=args.http))
+        await run(app, parent=args.exit_with_parent)
+
     try:
-        asyncio.run(serve(config, args.address, parent=args.exit_with_parent))
+        asyncio.run(serve())
+    except ConfigError as error:
+        logger.bind(error=str(error)).error("configuration refused")
+        return 2
     except (TtsError, OSError) as error:
         logger.bind(error=str(error)).error("cannot serve")
         return 1
     return 0
-
-
-async def serve(config: ServiceConfig, address: str, *, parent: int | None) -> None:
-    """Serve until SIGTERM or SIGINT, or the end of the process `parent`, ours; then drain.
-
-    Raises `OSError` for an address it cannot have and `EngineFailed` when no voice works.
-    """
-    stop = asyncio.Event()
-    service = SynthesisService(config, builders(config))
-    door = GrpcDoor(service, config.health)
-    with _stopping_on_signals(stop):
-        guard = None
-        if parent is not None:
-            guard = asyncio.create_task(_parent_gone(parent, stop), name="tts-parent")
-        try:
-            await door.start(address)
-            await service.start()
-            await door.ready()
-            logger.bind(voices=len(service.voices)).info("ready")
-            await stop.wait()
-            logger.bind(streams=service.streams).info("draining")
-        finally:
-            await door.stop(config.drain_s)
-            await service.stop()
-            if guard is not None:
-                guard.cancel()
-    logger.info("stopped")
-
-
-@contextlib.contextmanager
-def _stopping_on_signals(stop: asyncio.Event) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT)
-    for number in signals:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
-
-
-async def _parent_gone(parent: int, stop: asyncio.Event) -> None:
-    """Set `stop` once this process has another parent."""
-    while os.getppid() == parent:  # noqa: ASYNC110 - the kernel sets no event for this
-        await asyncio.sleep(PARENT_POLL_S)
-    logger.bind(parent=parent).warning("parent is gone")
-    stop.set()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -154,9 +108,10 @@ def _parser() -> argparse.ArgumentParser:
     command = voices.add_parser(commands)
     command.set_defaults(run=_explained(_voices))
     _add_settings(command)
-    command = commands.add_parser("serve", help="serve voices over gRPC")
+    command = commands.add_parser("serve", help="serve voices over gRPC and HTTP")
     command.set_defaults(run=_serve)
-    command.add_argument("--address", required=True, help='"unix:/path" or "host:port"')
+    command.add_argument("--address", default="", help='of gRPC: "unix:/path" or "host:port"')
+    command.add_argument("--http", default="", help="of REST and WebSocket, the same")
     _add_settings(command)
     command.add_argument(
         "--exit-with-parent",

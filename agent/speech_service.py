@@ -1,0 +1,79 @@
+"""`parley tts serve`: the speech service by itself, with transcriptions beside it.
+
+In: the configuration, the secrets and where the doors are to listen.  Out: doors that serve until
+they are told to stop.  Of the agent it knows speech recognition and nothing else.  Its own process
+and event loop.
+"""
+
+from pathlib import Path
+
+from loguru import logger
+
+from agent.config import SttConfig
+from agent.stt.whisper import WhisperStt
+from agent.transcriptions import (
+    MAX_FILE_BYTES,
+    PATH,
+    Transcription,
+    TranscriptionForm,
+    Transcriptions,
+)
+from agent.weights import WeightsMissing
+from tts.app import Addresses, App, run
+from tts.config import Secrets, ServiceConfig
+from tts.errors import EngineFailed, Overloaded
+from tts.servers.operations import Answer, Operation
+
+
+async def serve(
+    config: ServiceConfig,
+    stt_config: SttConfig,
+    secrets: Secrets,
+    *,
+    grpc: str,
+    http: str,
+    cache_dir: Path,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain.  `grpc` and `http` are addresses, or empty.
+
+    Without the recogniser's weights there are no transcriptions, and a line in the log.  Raises
+    `ConfigError`, and as `tts.app.App.start`.
+    """
+    stt = WhisperStt(stt_config, cache_dir=cache_dir)
+    try:
+        more = []
+        if http:
+            try:
+                await stt.start()
+                more.append(_operation(stt))
+            except WeightsMissing as error:
+                logger.bind(reason=str(error)).warning("no transcriptions")
+        await run(App(config, secrets, Addresses(grpc=grpc, http=http), more))
+    finally:
+        await stt.close()
+
+
+def _operation(stt: WhisperStt) -> Operation:
+    return Operation(
+        id="createTranscription",
+        method="POST",
+        path=PATH,
+        tag="OpenAI",
+        summary="Write down what a recording says.",
+        handler=Transcriptions(stt.transcribe_file).handle,
+        form=TranscriptionForm,
+        answers={
+            200: Answer(
+                description="The transcript, in the form that was asked for.",
+                content={
+                    "application/json": Transcription,
+                    "text/plain": None,
+                    "text/vtt": None,
+                    "application/x-subrip": None,
+                    "text/event-stream": None,
+                },
+            )
+        },
+        errors=(Overloaded, EngineFailed),
+        max_body_bytes=MAX_FILE_BYTES + (1 << 20),
+    )
