@@ -172,6 +172,8 @@ class Recorder:
         self._voice = voice
         self._chunks: list[SpeechChunk] = []
         self._held_bytes = 0
+        self.is_kept = False
+        """Whether the stream is in the cache now."""
 
     def __enter__(self) -> Self:
         return self
@@ -193,6 +195,7 @@ class Recorder:
         self._chunks.append(chunk)
         if chunk.is_final:
             self._cache.keep(self._key, Recording.of(self._chunks))
+            self.is_kept = True
             self._give_up()
 
     def _give_up(self) -> None:

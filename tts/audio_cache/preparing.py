@@ -1,0 +1,69 @@
+"""Phrases made before anybody asks for them, while nobody else is served.
+
+In: phrases.  Out: the cache holds them; a line in the log tells how many were made.  A phrase that
+is there already is not made again, so what is broken off is taken up where it was.  On the event
+loop's thread.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from loguru import logger
+
+from tts.audio_cache.phrases import Phrase
+from tts.errors import TtsError
+from tts.limits import Gate
+from tts.types import SynthesisRequest
+
+Ask = Callable[[SynthesisRequest], Awaitable[bool]]
+
+
+class Preparing:
+    """How a service makes its phrases."""
+
+    def __init__(self, gate: Gate, *, is_kept: Ask, make: Ask) -> None:
+        """`is_kept` raises a `TtsError` for a request that cannot be spoken; `make` speaks one, and
+        tells whether it is kept then."""
+        self._gate = gate
+        self._is_kept = is_kept
+        self._make = make
+
+    async def run(self, phrases: Sequence[Phrase]) -> None:
+        """Make those that are missing, in order.  What fails is left out with a line in the log.
+
+        Cancelling drops the phrase that is being made, and keeps the others.
+        """
+        if not phrases:
+            return
+        made = there = 0
+        for phrase in phrases:
+            try:
+                if await self._is_kept(phrase.request):
+                    there += 1
+                elif await self._make_alone(phrase.request):
+                    made += 1
+                else:
+                    _left_out(phrase, "its audio is longer than cache.longest_s allows")
+            except TtsError as error:
+                _left_out(phrase, str(error))
+        left_out = len(phrases) - made - there
+        logger.bind(made=made, there_already=there, left_out=left_out).info("phrases prepared")
+
+    async def _make_alone(self, request: SynthesisRequest) -> bool:
+        """Make a phrase, from its beginning again when somebody comes in between."""
+        while True:
+            await self._gate.quiet.wait()
+            making = asyncio.ensure_future(self._make(request))
+            coming = asyncio.create_task(self._gate.busy.wait(), name="tts-phrase-gives-way")
+            try:
+                await asyncio.wait((making, coming), return_when=asyncio.FIRST_COMPLETED)
+                if making.done():
+                    return making.result()
+            finally:
+                making.cancel()
+                coming.cancel()
+                await asyncio.gather(making, coming, return_exceptions=True)
+
+
+def _left_out(phrase: Phrase, reason: str) -> None:
+    logger.bind(line=phrase.line, reason=reason).warning("phrase left out")
