@@ -243,11 +243,13 @@ class SynthesisService:
                 for chunk in chain.feed(piece):
                     yield replace(chunk, voice=voice.id)
 
-    def _speak_to_nobody(self, request: SynthesisRequest) -> AsyncGenerator[SpeechChunk]:
-        """Past all limits and the cache."""
+    def _speak_to_nobody(
+        self, request: SynthesisRequest, *, played: bool = True
+    ) -> AsyncGenerator[SpeechChunk]:
+        """Past all limits and the cache.  `played`: whether it is made as if it were heard."""
         voice = self._roster.voices[request.voice]
         choice = Choice(request, voice, self._roster.worker(voice.id))
-        return self._speak(choice, TextFeed.of(clean_text(request.text)), played=False)
+        return self._speak(choice, TextFeed.of(clean_text(request.text)), played=played)
 
     async def _is_kept(self, request: SynthesisRequest) -> bool:
         """Whether a phrase is there.  Raises what `check` raises."""
@@ -259,7 +261,7 @@ class SynthesisService:
         # Voices may have changed while it waited for its turn.
         check(request, self._roster.voices, self._config.limits.max_text_chars)
         with self._cache.recorder(self._key(request), request.voice) as recorder:
-            async with aclosing(self._speak_to_nobody(request)) as chunks:
+            async with aclosing(self._speak_to_nobody(request, played=False)) as chunks:
                 async for chunk in chunks:
                     recorder.add(chunk)
             return recorder.is_kept
