@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
 from loguru import logger
 
 from tts.access import Access, check_address

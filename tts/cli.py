@@ -85,14 +85,8 @@ def _serve(args: argparse.Namespace) -> int:
     except ConfigError as error:
         logger.bind(error=str(error)).error("configuration refused")
         return 2
-    from tts.app import Addresses, App, run  # the doors' packages take a while to import
-
-    async def serve() -> None:
-        app = App(config, secrets(os.environ), Addresses(grpc=args.address, http=args.http))
-        await run(app, parent=args.exit_with_parent)
-
     try:
-        asyncio.run(serve())
+        asyncio.run(serve(config, grpc=args.address, http=args.http, parent=args.exit_with_parent))
     except ConfigError as error:
         logger.bind(error=str(error)).error("configuration refused")
         return 2
@@ -100,6 +94,15 @@ def _serve(args: argparse.Namespace) -> int:
         logger.bind(error=str(error)).error("cannot serve")
         return 1
     return 0
+
+
+async def serve(config: ServiceConfig, *, grpc: str, http: str, parent: int | None) -> None:
+    """Serve on these addresses, empty ones excepted; see `tts.app.run`."""
+    from tts.app import Addresses, App, run  # the doors' packages take a while to import
+
+    if not (grpc or http):
+        raise ConfigError("--address, --http: one of them is needed, to be reached at all")
+    await run(App(config, secrets(os.environ), Addresses(grpc=grpc, http=http)), parent=parent)
 
 
 def _parser() -> argparse.ArgumentParser:

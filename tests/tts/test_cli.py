@@ -13,7 +13,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[ServiceConfig]:
     """The configurations that a service would be started with."""
     found: list[ServiceConfig] = []
 
-    async def serve(config: ServiceConfig, address: str, *, parent: int | None) -> None:
+    async def serve(config: ServiceConfig, **_: object) -> None:
         found.append(config)
 
     monkeypatch.setattr(cli, "serve", serve)
@@ -48,3 +48,10 @@ def test_options_override_the_file_and_leave_the_rest_of_it(
 def test_a_bad_option_is_refused_before_anything_starts(served: list[ServiceConfig]) -> None:
     assert run("--device", "tpu") == 2
     assert served == []
+
+
+def test_a_service_that_nobody_could_reach_is_not_started(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["serve"]) == 2
+    assert "--address, --http" in capsys.readouterr().err
