@@ -75,7 +75,8 @@ class Choosing:
         if self._limits.overload == "light" and not context.patient:
             for light in self._roster.voices.values():
                 other = self._roster.worker(light.id)
-                if other is worker or request.language not in light.languages:
+                speaks_it = light.is_listed and request.language in light.languages
+                if other is worker or not speaks_it:
                     continue
                 admitted = self._ask(other, deadline)
                 if isinstance(admitted, Admitted):

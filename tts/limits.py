@@ -56,9 +56,8 @@ def check_manner(request: SynthesisRequest, voices: Mapping[str, Voice]) -> None
     if not MIN_SPEED <= request.speed <= MAX_SPEED:
         raise BadRequest(f"speed = {request.speed!r}: allowed are {MIN_SPEED} to {MAX_SPEED}")
     if request.voice not in voices:
-        raise VoiceNotFound(
-            f"voice = {_short(request.voice)}: there are {', '.join(sorted(voices))}"
-        )
+        listed = sorted(voice.id for voice in voices.values() if voice.is_listed)
+        raise VoiceNotFound(f"voice = {_short(request.voice)}: there are {', '.join(listed)}")
     voice = voices[request.voice]
     if request.language not in voice.languages:
         raise BadRequest(
@@ -88,6 +87,11 @@ class Gate:
         self._free = asyncio.Semaphore(limits.max_streams)
         self._waiting = 0
         self._active = 0
+        self.quiet = asyncio.Event()
+        """Set while no stream is inside."""
+        self.busy = asyncio.Event()
+        """Set while one is."""
+        self.quiet.set()
         # How long a stream stays, the latest ones counting most; None before the first has ended.
         self._stay_s: float | None = None
 
@@ -113,12 +117,12 @@ class Gate:
         """Hold one stream.  Raises `Overloaded`, and `DeadlineExceeded` for one that comes too
         late; cancelling while waiting loses nothing."""
         await self._enter(deadline)
-        self._active += 1
+        self._count(1)
         came_s = self._clock()
         try:
             yield
         finally:
-            self._active -= 1
+            self._count(-1)
             self._stayed(self._clock() - came_s)
             self._free.release()
 
@@ -143,6 +147,12 @@ class Gate:
             ) from error
         finally:
             self._waiting -= 1
+
+    def _count(self, more: int) -> None:
+        self._active += more
+        now, then = (self.busy, self.quiet) if self._active else (self.quiet, self.busy)
+        then.clear()
+        now.set()
 
     def _stayed(self, seconds: float) -> None:
         before_s = seconds if self._stay_s is None else self._stay_s

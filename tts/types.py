@@ -92,3 +92,9 @@ class Voice:
     state: str = ""
     """Changes whenever the voice would speak the same request in another way: what it is made of,
     and the engine's version.  Does not cross the wire."""
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether callers are told of it: one whose id begins with a dot was made for a request and
+        is spoken in only by who knows it."""
+        return not self.id.startswith(".")

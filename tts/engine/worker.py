@@ -20,7 +20,7 @@ from tts.engine.scheduler import Job, Scheduler
 from tts.engine.speech import Speech
 from tts.engine.spending import Ran, Spent
 from tts.engine.types import Engine, Kind, Piece, Refreshable, Step, Work
-from tts.errors import EngineFailed, TtsError
+from tts.errors import EngineFailed, TtsError, VoiceNotFound
 from tts.text.feed import TextFeed
 from tts.types import SynthesisRequest, Voice
 
@@ -80,8 +80,8 @@ class EngineWorker:
             return self._runs.now()
 
     def gain_db(self, voice_id: str) -> float:
-        """The engine's gain for one of its voices."""
-        return self._gains_db[voice_id]
+        """The engine's gain for one of its voices; 0 for one that went just now."""
+        return self._gains_db.get(voice_id, 0.0)
 
     def ready(self) -> tuple[str, str] | None:
         """A voice and a language that can be spoken with nothing to load first, if any."""
@@ -151,8 +151,10 @@ class EngineWorker:
         job = Job(self._clock(), played=played)
         job.predicted_s = admitted.predicted_s if admitted else None
         feed = TextFeed.of(request.text) if text is None else text
-        rate_hz = self._voices[request.voice].sample_rate_hz
-        speech = Speech(request, feed, job, self, sample_rate_hz=rate_hz)
+        voice = self._voices.get(request.voice)
+        if voice is None:
+            raise VoiceNotFound(f"voice = {request.voice!r} was there until now")
+        speech = Speech(request, feed, job, self, sample_rate_hz=voice.sample_rate_hz)
         with self._wake:
             if self._stopping or self._engine is None:
                 raise EngineFailed(f"engine {self._name} has stopped")
