@@ -7,7 +7,6 @@ never the whole.  Reads files only while loading; callable from any thread.
 """
 
 import contextlib
-import ipaddress
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from agent.page import personas_dir
 from agent.tables import ConfigError, Problem, fit, read_toml, unknown
 from tts.config import ServiceConfig
+from tts.servers.origin import is_loopback
 
 CONFIG_FILE = "agent.toml"
 
@@ -251,6 +251,9 @@ class Config(Table):
     llm: LlmConfig = LlmConfig()
     tts: TtsConfig = TtsConfig()
     calls: CallsConfig = CallsConfig()
+    tracing: TracingConfig = TracingConfig()
+    """Traces of calls. The synthesis service that the supervisor starts sends its own there too,
+    unless [tts.service.tracing] says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,14 +351,6 @@ def read_secrets(config: Config, environ: Mapping[str, str]) -> Secrets:
         llm_api_key=environ.get(config.llm.api_key_env) or "none",
         ice_credentials=MappingProxyType(credentials),
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on is reachable from this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _apply(override: str, data: dict[str, Any]) -> None:

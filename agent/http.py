@@ -15,13 +15,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, cast
-from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 from loguru import logger
 from pydantic import AliasChoices, BaseModel, Field
 
-from agent.config import ServerConfig, is_loopback
+from agent.config import ServerConfig
 from agent.metrics import CONTENT_TYPE, Metrics, merge
 from agent.persona import Persona
 from agent.sessions import NotAdmitted, RunningCall, Sessions, call_owner
@@ -33,6 +32,7 @@ from agent.transcriptions import Transcribe, Transcriptions
 from transports.base import CallTransport
 from transports.offer import OfferRefused
 from tts.errors import TtsError
+from tts.servers.origin import is_loopback, may_ask, names_loopback
 from tts.servers.status import status_of
 
 BODY_TIMEOUT_S = 10.0
@@ -521,11 +521,16 @@ def _guard(server: ServerConfig, token: str | None) -> Any:
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if loopback and not is_loopback(_host_name(request.host)):
+        if loopback and not names_loopback(request.host):
             message = f'host "{request.host[:200]}"; the daemon serves this machine only'
             raise ApiError(403, "foreign_host", message)
         origin = request.headers.get(hdrs.ORIGIN)
-        if origin is not None and not _may_call(origin, request.host, server, loopback):
+        if origin is not None and not may_ask(
+            origin,
+            request.host,
+            allowed_origins=server.allowed_origins,
+            loopback_only=loopback,
+        ):
             message = f'origin "{origin[:200]}" may not call; see server.allowed_origins'
             raise ApiError(403, "foreign_origin", message)
         cors: dict[str, str] = {}
@@ -539,21 +544,6 @@ def _guard(server: ServerConfig, token: str | None) -> Any:
         return await handler(request)
 
     return guard
-
-
-def _may_call(origin: str, host: str, server: ServerConfig, loopback: bool) -> bool:
-    parts = urlsplit(origin)
-    if origin in server.allowed_origins or parts.netloc == host:
-        return True
-    return loopback and is_loopback(_host_name(parts.netloc))
-
-
-def _host_name(authority: str) -> str:
-    """Return the host of "host:port" or "[v6]:port"; "" when it makes no sense."""
-    try:
-        return urlsplit(f"//{authority}").hostname or ""
-    except ValueError:
-        return ""
 
 
 def _check_token(request: web.Request, token: str) -> None:

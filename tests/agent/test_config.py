@@ -8,7 +8,6 @@ from agent import config_docs
 from agent.config import (
     Config,
     config_path,
-    is_loopback,
     load,
     read_resolved,
     read_secrets,
@@ -174,24 +173,6 @@ def test_an_address_beyond_loopback_needs_a_token(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="set the environment variable PARLEY_TOKEN"):
         read_secrets(config, {})
     assert read_secrets(config, {"PARLEY_TOKEN": "t"}).token == "t"
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [
-        ("127.0.0.1", True),
-        ("127.1.2.3", True),
-        ("::1", True),
-        ("localhost", True),
-        ("0.0.0.0", False),
-        ("::", False),
-        ("192.0.2.1", False),
-        ("example.org", False),
-        ("localhost.example.org", False),
-    ],
-)
-def test_loopback_is_this_machine_alone(host: str, loopback: bool) -> None:
-    assert is_loopback(host) is loopback
 
 
 def test_the_file_is_the_argument_then_the_variable(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ TTS_FOR_AGENT = {
     "tts.types",
     "tts.config",
     "tts.errors",
+    "tts.servers.origin",
     "tts.servers.status",
 }
 # Puts speech recognition beside the service; its business is the service itself.
