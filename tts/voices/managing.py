@@ -46,7 +46,7 @@ from tts.voices.workshop import Workshop
 MAX_FAILURES = 100
 """Voices that failed are told of until there are more; the oldest are forgotten."""
 
-_SCRATCH = re.compile(r"\..+\.(\d+)(\.\d+)?(\.clip)?\.part")
+_SCRATCH = re.compile(r"\.[^.]+\.(\d+)(\.\d+)?(\.clip)?\.part")
 _COPY_BYTES = 1 << 20
 _RECORDING_TYPES = ("application/octet-stream", "application/ogg")
 
@@ -250,7 +250,11 @@ class VoiceManager:
         )
         self._tasks[voice_id] = task
         task.add_done_callback(lambda _: self._tasks.pop(voice_id, None))
-        return await accepted
+        try:
+            return await accepted
+        except Exception:
+            await asyncio.wait([task])  # until nothing of it is left
+            raise
 
     async def _make(
         self,
