@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    model_validator,
 )
 
 EngineName = Literal["hibari", "kokoro", "gpt-sovits"]
@@ -267,6 +268,12 @@ class CacheConfig(Table):
     phrases: OptionalPath = None
     """File of phrases to make in advance, a JSON object a line: `text`, `voice`, `language`, and
     what else a request may have. They are made after the start, while nobody else is served."""
+
+    @model_validator(mode="after")
+    def _phrases_are_kept(self) -> Self:
+        if self.phrases is not None and self.dir is None and self.memory_mb == 0:
+            raise ValueError("phrases have nowhere to be kept: set dir, or memory_mb above 0")
+        return self
 
 
 class JobsConfig(Table):

@@ -40,6 +40,10 @@ def test_audio_may_have_each_voices_own_rate_or_one_for_all(rate_hz: int) -> Non
         ("[gpt_sovits]\nvoice_dir = 'x'", ["gpt_sovits.voice_dir", "did you mean 'voices_dir'"]),
         ("engines = []", ["engines", "at least 1"]),
         ("[audio]\nsample_rate_hz = 96000", ["audio.sample_rate_hz = 96000", "8000 to 48000"]),
+        (
+            '[cache]\nmemory_mb = 0\nphrases = "x"',
+            ["cache = ", "nowhere to be kept", "set dir, or memory_mb"],
+        ),
         ("threads =", ["not TOML"]),
     ],
 )
