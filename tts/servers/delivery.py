@@ -6,10 +6,10 @@ audio through it.  On the event loop's thread.
 A write ends when the transport has room again.  While it does not, nobody takes chunks from the
 service, whose engine then rests on the stream; so what a reader that takes nothing costs is
 
-    (limits.ahead_s + one piece) * rate * 4 bytes    of audio that nobody took from the engine,
-  + chunks.next_ms * rate * 2 bytes                  of the chunk that is being written, encoded,
-  + the transport's buffers                          (aiohttp: 64 KiB; gRPC: its window of 64 KiB
-                                                     and more; each with the kernel's for sending),
+    (limits.ahead_s + 2 pieces) * rate * 4 bytes    of audio that waits or is being cut,
+  + chunks.next_ms * rate * 2 bytes                 of the chunk that is being written, encoded,
+  + the transport's buffers                         (aiohttp: 64 KiB; gRPC: a window of 64 KiB;
+                                                    each with the kernel's for sending),
 
 for `limits.reader_idle_s` at most.  A piece is what an engine gives at once: a clause of a light
 voice, a few hundred milliseconds of a cloned one.
