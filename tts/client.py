@@ -1,13 +1,16 @@
 """The TTS service as its callers see it: requests in, chunks out, errors of `tts.errors`.
 
 Speaks gRPC to an address and survives the server's death: a call that is under way fails with
-`Unavailable`, and later ones reach the server once it is back.  All methods are called from one
-event loop's thread.
+`Unavailable`, and later ones reach the server once it is back.  Tries nothing again by itself: an
+error's `retry_after_s` says when that may work.  All methods are called from one event loop's
+thread.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, MutableMapping
 from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -23,6 +26,7 @@ from tts.servers.messages import (
 )
 from tts.servers.proto import tts_pb2, tts_pb2_grpc
 from tts.servers.status import from_status
+from tts.servers.until import until_set
 from tts.types import SpeechChunk, SynthesisRequest, Voice
 
 _OPTIONS = (
@@ -36,6 +40,18 @@ _OPTIONS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class ClientTls:
+    """How the connection is encrypted."""
+
+    ca: Path | None = None
+    """PEM file with the issuers of the service's certificate; None: those that gRPC trusts."""
+    certificate: Path | None = None
+    """PEM file with the client's own certificate, for a service that asks for one."""
+    key: Path | None = None
+    """PEM file with its private key."""
+
+
 class TtsClient:
     """A lazily connected client; one serves any number of streams at once."""
 
@@ -43,57 +59,81 @@ class TtsClient:
         self,
         address: str,
         *,
+        key: str | None = None,
+        tls: ClientTls | None = None,
+        inject: Callable[[MutableMapping[str, str]], None] | None = None,
         first_chunk_timeout_s: float = 10.0,
         next_chunk_timeout_s: float = 10.0,
         call_timeout_s: float = 5.0,
     ) -> None:
-        """`address` is "unix:/path" or "host:port".
+        """`address` is "unix:/path" or "host:port"; `key` an API key or a signed token.
 
-        The first two bound the wait for a stream's audio, `call_timeout_s` that for a short
-        answer such as the voice list.
+        `inject` adds the trace that the caller is in to a call's headers, as `tts.tracing.inject`
+        or `opentelemetry.propagate.inject` do.  The first two times bound the wait for a stream's
+        audio, `call_timeout_s` that for a short answer such as the voice list.
+
+        Raises `ValueError` for a key that no header can carry, and `OSError` for files of `tls`
+        that cannot be read.
         """
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise ValueError("key: allowed are printable ASCII characters")
         self._address = address
+        self._key = key
+        self._credentials = None if tls is None else _credentials(tls)
+        self._inject = inject
         self._first_chunk_timeout_s = first_chunk_timeout_s
         self._next_chunk_timeout_s = next_chunk_timeout_s
         self._call_timeout_s = call_timeout_s
         self._channel: grpc.aio.Channel | None = None
 
-    async def stream(self, request: SynthesisRequest) -> AsyncGenerator[SpeechChunk]:
+    async def stream(
+        self, request: SynthesisRequest, *, timeout_s: float | None = None
+    ) -> AsyncGenerator[SpeechChunk]:
         """Stream a request's audio.  Closing the iterator cancels the work at the server.
 
-        Raises the service's errors; `Unavailable` when it cannot be reached, dies, or sends no
-        audio in time.
+        `timeout_s`: a deadline for all of it, which the service knows and keeps.  Raises the
+        service's errors; `DeadlineExceeded` when the deadline passes; `Unavailable` when the
+        service cannot be reached, dies, or sends no audio in time.
         """
-        call = self._stub().StreamSynthesize(request_to_wire(request))
+        call = self._stub().StreamSynthesize(request_to_wire(request), **self._terms(timeout_s))
         async with aclosing(self._chunks(call)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
     async def stream_text(
-        self, request: SynthesisRequest, texts: AsyncIterator[str]
+        self,
+        request: SynthesisRequest,
+        texts: AsyncIterator[str],
+        *,
+        cancel: asyncio.Event | None = None,
+        timeout_s: float | None = None,
     ) -> AsyncGenerator[SpeechChunk]:
         """Stream the audio of a text while it is being written: the request's own, then `texts`,
         cut anywhere.
 
         Marks index all of it.  Closing the iterator cancels the work at the server and closes
-        `texts`.  Raises like `stream`, and what `texts` raises; the wait for audio is bounded from
-        the end of the text on, that for text by the server.
+        `texts`.  Setting `cancel` does too, but what the server had sent by then still comes, and
+        then a last chunk with `is_cancelled`, which tells how much audio that was.  Raises like
+        `stream`, and what `texts` raises; the wait for audio is bounded from the end of the text
+        on, that for text by the server.
         """
         opening = tts_pb2.TextMessage(request=request_to_wire(request))
-        call = self._stub().SynthesizeText()
-        writing = asyncio.create_task(_write(call, opening, texts), name="tts-client-text")
-        async with aclosing(self._chunks(call, writing)) as chunks:
+        call = self._stub().SynthesizeText(**self._terms(timeout_s))
+        writing = asyncio.create_task(_write(call, opening, texts, cancel), name="tts-client-text")
+        async with aclosing(self._chunks(call, writing, cancel)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
-    async def synthesize(self, request: SynthesisRequest) -> SpeechChunk:
+    async def synthesize(
+        self, request: SynthesisRequest, *, timeout_s: float | None = None
+    ) -> SpeechChunk:
         """A request's whole audio as one chunk.  Raises like `stream`."""
-        call = self._stub().Synthesize(request_to_wire(request))
+        call = self._stub().Synthesize(request_to_wire(request), **self._terms(timeout_s))
         return chunk_from_wire(await self._in_time(call, self._first_chunk_timeout_s))
 
     async def voices(self) -> tuple[Voice, ...]:
-        """The voices the service can speak in now.  Raises `Unavailable`."""
-        call = self._stub().ListVoices(tts_pb2.ListVoicesRequest())
+        """The voices the service can speak in now.  Raises `Unavailable` or `Unauthenticated`."""
+        call = self._stub().ListVoices(tts_pb2.ListVoicesRequest(), **self._terms())
         message = await self._in_time(call, self._call_timeout_s)
         return tuple(voice_from_wire(voice) for voice in message.voices)
 
@@ -116,16 +156,38 @@ class TtsClient:
 
     def _connected(self) -> grpc.aio.Channel:
         if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(self._address, options=_OPTIONS)
+            if self._credentials is None:
+                self._channel = grpc.aio.insecure_channel(self._address, options=_OPTIONS)
+            else:
+                self._channel = grpc.aio.secure_channel(
+                    self._address, self._credentials, options=_OPTIONS
+                )
         return self._channel
 
     def _stub(self) -> Any:
         return tts_pb2_grpc.TextToSpeechStub(self._connected())
 
+    def _terms(self, timeout_s: float | None = None) -> dict[str, Any]:
+        """What a call has besides its messages."""
+        headers: dict[str, str] = {}
+        if self._key is not None:
+            headers["authorization"] = f"Bearer {self._key}"
+        if self._inject is not None:
+            self._inject(headers)
+        return {"timeout": timeout_s, "metadata": tuple(headers.items())}
+
     async def _chunks(
-        self, call: Any, writing: asyncio.Task[None] | None = None
+        self,
+        call: Any,
+        writing: asyncio.Task[None] | None = None,
+        cancel: asyncio.Event | None = None,
     ) -> AsyncGenerator[SpeechChunk]:
-        """What a call answers, while its text is being written.  In the end both are over."""
+        """What a call answers, while its text is being written.  In the end all is over."""
+        cancelling = None
+        if writing is not None and cancel is not None:
+            cancelling = asyncio.create_task(
+                _cancel(call, writing, cancel), name="tts-client-cancel"
+            )
         timeout_s = self._first_chunk_timeout_s
         try:
             while True:
@@ -138,9 +200,10 @@ class TtsClient:
                 timeout_s = self._next_chunk_timeout_s
         finally:
             call.cancel()
-            if writing is not None:
-                writing.cancel()
-                await asyncio.gather(writing, return_exceptions=True)
+            tasks = [task for task in (writing, cancelling) if task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(self, call: Any, timeout_s: float, writing: asyncio.Task[None] | None) -> Any:
         """The next message; its time begins when the text has been written."""
@@ -168,21 +231,46 @@ class TtsClient:
             ) from error
 
 
-async def _write(call: Any, opening: tts_pb2.TextMessage, texts: AsyncIterator[str]) -> None:
-    """Send a text.  Raises what `texts` raises; when the call is over, its answer tells why."""
+async def _write(
+    call: Any,
+    opening: tts_pb2.TextMessage,
+    texts: AsyncIterator[str],
+    cancel: asyncio.Event | None,
+) -> None:
+    """Send a text, up to its end or a cancel.
+
+    Raises what `texts` raises; when the call is over, its answer tells why.
+    """
+    pieces = texts if cancel is None else until_set(cancel, texts)
     try:
         await call.write(opening)
-        async for text in texts:
+        async for text in pieces:
             if text:
                 await call.write(text_to_wire(text))
-        await call.write(tts_pb2.TextMessage(end=True))
-        await call.done_writing()
+        if cancel is None or not cancel.is_set():
+            await call.write(tts_pb2.TextMessage(end=True))
+        if cancel is None:
+            await call.done_writing()
     except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
         if not call.done():
             raise
     finally:
-        if isinstance(texts, AsyncGenerator):
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()
+        if isinstance(texts, AsyncGenerator):  # also when nothing has been taken of `pieces`
             await texts.aclose()
+
+
+async def _cancel(call: Any, writing: asyncio.Task[None], cancel: asyncio.Event) -> None:
+    """Tell the service of a cancel, once no text is being sent; a call takes one message a time."""
+    await cancel.wait()
+    await asyncio.wait({writing})
+    try:
+        await call.write(tts_pb2.TextMessage(cancel=True))
+        await call.done_writing()
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        if not call.done():
+            raise
 
 
 async def _ended(call: Any) -> None:
@@ -194,3 +282,11 @@ async def _ended(call: Any) -> None:
             await call.trailing_metadata(),
             details=await call.details(),
         )
+
+
+def _credentials(tls: ClientTls) -> grpc.ChannelCredentials:
+    """Raises `OSError` for a file that cannot be read."""
+    ca, key, certificate = (
+        None if path is None else path.read_bytes() for path in (tls.ca, tls.key, tls.certificate)
+    )
+    return grpc.ssl_channel_credentials(ca, key, certificate)

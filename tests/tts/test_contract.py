@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.tts.doors import Door, in_process, over_grpc
+from tests.tts.doors import Door, in_process, over_grpc, over_grpc_mutual_tls, over_grpc_tls
 from tests.tts.fake_engine import RATE_HZ, VOICES, FakeEngine, ramp_pcm
 from tts.config import AudioConfig, ChunksConfig, LimitsConfig, ServiceConfig
 from tts.errors import (
@@ -31,7 +31,12 @@ CONFIG = ServiceConfig(
 REQUEST = SynthesisRequest("Hello there, Ann.", "ann", "en")
 
 
-@pytest.fixture(params=[in_process, pytest.param(over_grpc, marks=pytest.mark.real)])
+REMOTE = [over_grpc, over_grpc_tls, over_grpc_mutual_tls]
+
+
+@pytest.fixture(
+    params=[in_process, *(pytest.param(door, marks=pytest.mark.real) for door in REMOTE)]
+)
 def open_door(request: pytest.FixtureRequest) -> Open:
     return request.param
 

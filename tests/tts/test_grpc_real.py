@@ -9,12 +9,14 @@ import grpc
 import grpc.aio
 import pytest
 
-from tests.tts.doors import over_grpc, running
+from tests.tts.doors import grpc_door, over_grpc, running
 from tests.tts.fake_engine import FakeEngine, builders
 from tests.tts.test_contract import CONFIG, REQUEST, collect, until
+from tts.access import Access
 from tts.client import TtsClient
-from tts.config import ChunksConfig, HealthConfig, ServiceConfig
+from tts.config import ChunksConfig, HealthConfig, Secrets, ServiceConfig
 from tts.errors import BadRequest, EngineFailed, TextTooLong, TtsError, Unavailable
+from tts.health import Health
 from tts.servers.grpc import GrpcDoor
 from tts.servers.proto import tts_pb2, tts_pb2_grpc
 from tts.servers.status import ERROR_CODE_KEY
@@ -34,19 +36,22 @@ def test_health_follows_the_engine(tmp_path: Path) -> None:
     async def scenario() -> None:
         address = f"unix:{tmp_path / 's'}"
         engine = FakeEngine()
-        config = HealthConfig(probe_interval_s=0.05, probe_timeout_s=5)
+        config = ServiceConfig(health=HealthConfig(probe_interval_s=0.05, probe_timeout_s=5))
         client = TtsClient(address)
         assert not await client.ready()
-        async with running(engine, ServiceConfig(health=config)) as service:
-            door = GrpcDoor(service, config)
+        async with running(engine, config) as service:
+            health = Health(service, config.health)
+            door = GrpcDoor(service, config, Access(config.access, Secrets()), health)
             await door.start(address)
             await until_ready(client, False)
-            await door.ready()
+            await health.start()
             await until_ready(client, True)
             engine.fails_at = 0
             await until_ready(client, False)
             engine.fails_at = None
             await until_ready(client, True)
+            await health.stop()
+            await until_ready(client, False)
             await door.stop(0)
             await door.stop(0)
             assert not await client.ready()
@@ -117,18 +122,18 @@ def test_what_no_message_can_carry_is_refused_by_the_client(
 def test_a_foreign_client_gets_status_message_and_code(tmp_path: Path) -> None:
     async def scenario() -> None:
         address = f"unix:{tmp_path / 's'}"
-        async with running(FakeEngine(), CONFIG) as service:
-            door = GrpcDoor(service, CONFIG.health)
-            await door.start(address)
-            async with grpc.aio.insecure_channel(address) as channel:
-                stub = tts_pb2_grpc.TextToSpeechStub(channel)
-                chunk = await stub.Synthesize(
-                    tts_pb2.SynthesizeRequest(text="hi", voice="ann", language="en")
-                )
-                assert len(chunk.pcm) == 2000
-                with pytest.raises(grpc.aio.AioRpcError) as caught:
-                    await stub.Synthesize(tts_pb2.SynthesizeRequest())
-            await door.stop(0)
+        async with (
+            running(FakeEngine(), CONFIG) as service,
+            grpc_door(service, CONFIG, address),
+            grpc.aio.insecure_channel(address) as channel,
+        ):
+            stub = tts_pb2_grpc.TextToSpeechStub(channel)
+            chunk = await stub.Synthesize(
+                tts_pb2.SynthesizeRequest(text="hi", voice="ann", language="en")
+            )
+            assert len(chunk.pcm) == 2000
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await stub.Synthesize(tts_pb2.SynthesizeRequest())
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert "letter or digit" in caught.value.details()
         assert (ERROR_CODE_KEY, "bad_request") in tuple(caught.value.trailing_metadata())
@@ -138,15 +143,16 @@ def test_a_foreign_client_gets_status_message_and_code(tmp_path: Path) -> None:
 
 def test_a_door_on_tcp_tells_its_port_and_does_not_share_it() -> None:
     async def scenario() -> None:
-        async with running(FakeEngine(), CONFIG) as service:
-            first, second = GrpcDoor(service, CONFIG.health), GrpcDoor(service, CONFIG.health)
-            port = await first.start("127.0.0.1:0")
+        async with (
+            running(FakeEngine(), CONFIG) as service,
+            grpc_door(service, CONFIG, "127.0.0.1:0") as port,
+        ):
             client = TtsClient(f"127.0.0.1:{port}")
             assert (await client.synthesize(REQUEST)).is_final
             with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"):
-                await second.start(f"127.0.0.1:{port}")
+                async with grpc_door(service, CONFIG, f"127.0.0.1:{port}"):
+                    pass
             await client.close()
-            await first.stop(0)
 
     asyncio.run(scenario())
 

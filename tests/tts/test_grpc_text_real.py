@@ -12,14 +12,13 @@ import grpc.aio
 import pytest
 from loguru import logger
 
-from tests.tts.doors import over_grpc, running
+from tests.tts.doors import grpc_door, over_grpc, running
 from tests.tts.reading_engine import WORD_SAMPLES, ReadingEngine
 from tests.tts.test_contract import CONFIG, collect, until
 from tests.tts.test_text_contract import REQUEST, Writer, with_limits
 from tts.client import TtsClient
 from tts.config import ServiceConfig
 from tts.errors import BadRequest, TextTooLong, TtsError, Unavailable
-from tts.servers.grpc import GrpcDoor
 from tts.servers.messages import request_to_wire
 from tts.servers.proto import tts_pb2, tts_pb2_grpc
 from tts.servers.status import ERROR_CODE_KEY
@@ -38,12 +37,12 @@ async def foreign(
 ) -> AsyncIterator[tuple[Any, SynthesisService]]:
     """A client that is not ours, and the service behind the door."""
     address = f"unix:{folder / 's'}"
-    async with running(engine, config) as service:
-        door = GrpcDoor(service, config.health)
-        await door.start(address)
-        async with grpc.aio.insecure_channel(address) as channel:
-            yield tts_pb2_grpc.TextToSpeechStub(channel), service
-        await door.stop(0)
+    async with (
+        running(engine, config) as service,
+        grpc_door(service, config, address),
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        yield tts_pb2_grpc.TextToSpeechStub(channel), service
 
 
 async def samples(call: Any) -> int:
@@ -56,8 +55,8 @@ async def samples(call: Any) -> int:
         ([], "first message must be a `request`"),
         ([tts_pb2.TextMessage()], "first message must be a `request`"),
         ([HELLO, END], "first message must be a `request`"),
-        ([OPENING, HELLO, OPENING, END], "each must be a `text` or the `end`"),
-        ([OPENING, HELLO, tts_pb2.TextMessage(), END], "each must be a `text` or the `end`"),
+        ([OPENING, HELLO, OPENING, END], "each must be `text`, `end` or `cancel`"),
+        ([OPENING, HELLO, tts_pb2.TextMessage(), END], "each must be `text`, `end` or `cancel`"),
         ([OPENING, HELLO], "the text was not ended"),
         ([OPENING, END], "letter or digit"),
     ],
@@ -187,11 +186,9 @@ def test_a_service_that_dies_while_the_text_is_written_is_unavailable(tmp_path: 
         writer = Writer("Good morning, A")
         client = TtsClient(address)
         async with running(ReadingEngine(), CONFIG) as service:
-            door = GrpcDoor(service, CONFIG.health)
-            await door.start(address)
-            chunks = client.stream_text(REQUEST, writer.texts())
-            await anext(chunks)
-            await door.stop(0)
+            async with grpc_door(service, CONFIG, address):
+                chunks = client.stream_text(REQUEST, writer.texts())
+                await anext(chunks)
             with pytest.raises(Unavailable):
                 await collect(chunks)
             assert writer.closed

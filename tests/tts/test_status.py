@@ -1,5 +1,7 @@
 """The table between our errors and gRPC statuses."""
 
+from urllib.parse import quote
+
 import grpc
 import pytest
 
@@ -47,11 +49,20 @@ def test_a_subclass_travels_as_its_base() -> None:
         (grpc.StatusCode.UNKNOWN, errors.Unavailable),
         (grpc.StatusCode.CANCELLED, errors.Unavailable),
         (grpc.StatusCode.UNIMPLEMENTED, errors.Unavailable),
-        (grpc.StatusCode.DEADLINE_EXCEEDED, errors.Unavailable),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, errors.DeadlineExceeded),
     ],
 )
 def test_a_status_without_our_code_is_read_by_the_table(
     status: grpc.StatusCode, cls: type[TtsError]
 ) -> None:
     assert type(from_status(status, "", None)) is cls
-    assert type(from_status(status, "", ((ERROR_CODE_KEY, "no such code"),))) is cls
+    newer = from_status(status, "", ((ERROR_CODE_KEY, "no such code"),))
+    assert (type(newer), newer.code) == (cls, "no such code")
+
+
+@pytest.mark.parametrize("letter", ["a", " ", "语", "\x00", "\ud800"])
+def test_a_message_is_cut_to_what_a_header_can_carry(letter: str) -> None:
+    _, message, _ = to_status(errors.VoiceNotFound(letter * 100_000))
+    assert 2500 < len(quote(message, errors="replace")) <= 4000
+    assert message.endswith("…")
+    assert to_status(errors.VoiceNotFound(letter * 10))[1] == letter * 10

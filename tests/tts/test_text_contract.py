@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.tts.doors import Door, in_process, over_grpc
+from tests.tts.doors import Door, in_process, over_grpc, over_grpc_mutual_tls, over_grpc_tls
 from tests.tts.fake_engine import ramp_pcm
 from tests.tts.reading_engine import WORD_SAMPLES, ReadingEngine
 from tests.tts.test_contract import CONFIG, collect, until
@@ -29,7 +29,12 @@ REQUEST = SynthesisRequest("", "ann", "en")
 TEXT = "Good morning, Ann. How are you?"
 
 
-@pytest.fixture(params=[in_process, pytest.param(over_grpc, marks=pytest.mark.real)])
+REMOTE = [over_grpc, over_grpc_tls, over_grpc_mutual_tls]
+
+
+@pytest.fixture(
+    params=[in_process, *(pytest.param(door, marks=pytest.mark.real) for door in REMOTE)]
+)
 def open_door(request: pytest.FixtureRequest) -> Open:
     return request.param
 

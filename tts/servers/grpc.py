@@ -1,75 +1,91 @@
-"""The gRPC door: `tts.proto` and the standard health service over one `SynthesisService`.
+"""The gRPC door: `tts.proto`, the standard health service and reflection over one
+`SynthesisService`.
 
 In: an address ("unix:/path" or "host:port").  Out: a server that translates messages and errors
-and nothing more.  On the event loop's thread.
+and nothing more; what surrounds each call stands in `tts.servers.calls`.  On the event loop's
+thread, but for the look at certificates when a connection begins, which is gRPC's.
 """
 
-import asyncio
-import contextlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import grpc
 import grpc.aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
+from grpc_health.v1.health import aio as health_aio
+from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 from loguru import logger
 
-from tts.config import HealthConfig
-from tts.errors import BadRequest, TextStalled, TtsError
+from tts.access import Access, check_address
+from tts.config import ServiceConfig, TlsConfig
+from tts.health import Health
+from tts.metrics import Metrics
+from tts.servers.calls import CallInterceptor, terms
+from tts.servers.delivery import deliver
+from tts.servers.incoming import cancelled_after, listening, opening
 from tts.servers.messages import chunk_to_wire, request_from_wire, voice_to_wire
 from tts.servers.proto import tts_pb2, tts_pb2_grpc
-from tts.servers.status import to_status
+from tts.servers.tls import Certificates, TlsFiles
+from tts.servers.until import until_set
 from tts.service import SynthesisService
-from tts.types import SynthesisRequest
+from tts.types import SpeechChunk
 
 SERVICE_NAME = "parley.tts.v1.TextToSpeech"
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""A larger one ends its call with RESOURCE_EXHAUSTED; see `MAX_WIRE_CHARS` for texts."""
 
 _OPTIONS = (
     # A second server on the same port must fail, not share its callers.
     ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     # A client may ping a quiet connection every 10 s.
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # One that answers no ping is gone, and what was written to it with it.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
 )
-
-_CANCEL_COMES_WITHIN_S = 1.0
 
 
 class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServicer):
     """Translates calls; a cancelled call closes its stream, which drops the engine's work."""
 
-    def __init__(self, service: SynthesisService) -> None:
+    def __init__(self, service: SynthesisService, reader_idle_s: float) -> None:
         self._service = service
+        self._reader_idle_s = reader_idle_s
 
     async def Synthesize(
         self, request: tts_pb2.SynthesizeRequest, context: grpc.aio.ServicerContext
     ) -> tts_pb2.SpeechChunk:
         """The whole audio in one message."""
-        async with _translated(context):
-            return chunk_to_wire(await self._service.synthesize(request_from_wire(request)))
+        return chunk_to_wire(await self._service.synthesize(request_from_wire(request), terms()))
 
     async def StreamSynthesize(
         self, request: tts_pb2.SynthesizeRequest, context: grpc.aio.ServicerContext
     ) -> None:
         """The audio chunk by chunk; each write waits until the reader has room."""
-        async with (
-            _translated(context),
-            aclosing(self._service.stream(request_from_wire(request))) as chunks,
-        ):
+        stream = self._service.stream(request_from_wire(request), terms())
+        async with aclosing(stream) as chunks:
             async for chunk in chunks:
-                await context.write(chunk_to_wire(chunk))
+                await self._send(context, chunk)
 
     async def SynthesizeText(
         self, messages: AsyncIterator[tts_pb2.TextMessage], context: grpc.aio.ServicerContext
     ) -> None:
-        """The audio of a text that comes in pieces; each write waits until the reader has room."""
-        async with _translated(context):
-            request = await opening(messages, within_s=self._service.text_idle_s)
-            stream = self._service.stream_text(request, texts_from_wire(messages))
-            async with aclosing(stream) as chunks:
+        """The audio of a text that comes in pieces, up to its end or a cancel."""
+        request = await opening(messages, within_s=self._service.text_idle_s)
+        last: SpeechChunk | None = None
+        async with listening(messages) as incoming:
+            stream = self._service.stream_text(request, incoming.pieces(), terms())
+            async with aclosing(until_set(incoming.cancelled, stream)) as chunks:
                 async for chunk in chunks:
-                    await context.write(chunk_to_wire(chunk))
+                    await self._send(context, chunk)
+                    last = chunk
+            if last is None or not last.is_final:
+                await self._send(context, cancelled_after(last))
 
     async def ListVoices(
         self, request: tts_pb2.ListVoicesRequest, context: grpc.aio.ServicerContext
@@ -78,29 +94,53 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServicer):
         voices = [voice_to_wire(voice) for voice in self._service.voices]
         return tts_pb2.ListVoicesResponse(voices=voices)
 
+    async def _send(self, context: grpc.aio.ServicerContext, chunk: SpeechChunk) -> None:
+        await deliver(context.write(chunk_to_wire(chunk)), self._reader_idle_s)
+
 
 class GrpcDoor:
-    """A server for one service, and the task that keeps its health true."""
+    """A server for one service."""
 
-    def __init__(self, service: SynthesisService, config: HealthConfig) -> None:
-        self._service = service
+    def __init__(
+        self,
+        service: SynthesisService,
+        config: ServiceConfig,
+        access: Access,
+        health: Health,
+        metrics: Metrics | None = None,
+    ) -> None:
+        """`health` is told to those who ask for it."""
         self._config = config
-        self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(options=_OPTIONS)
-        tts_pb2_grpc.add_TextToSpeechServicer_to_server(TextToSpeechServicer(service), self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._monitor: asyncio.Task[None] | None = None
+        self._access = access
+        self._health = health
+        self._told = health_aio.HealthServicer()
+        self._server = grpc.aio.server(
+            interceptors=[CallInterceptor(SERVICE_NAME, access, metrics)], options=_OPTIONS
+        )
+        servicer = TextToSpeechServicer(service, config.limits.reader_idle_s)
+        tts_pb2_grpc.add_TextToSpeechServicer_to_server(servicer, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._told, self._server)
+        if config.grpc.reflection:
+            names = (SERVICE_NAME, HEALTH_NAME, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, self._server)
+        health.tell(self._tell)
 
     async def start(self, address: str) -> int:
-        """Listen; health is NOT_SERVING until `ready`.  Returns the port, 1 for a Unix socket.
+        """Listen, and tell health from now on.  Returns the port, 1 for a Unix socket.
 
-        Raises `OSError` when the address cannot be had.
+        Raises `OSError` when the address cannot be had, `ConfigError` when it must not be, or for
+        unusable TLS files.
         """
-        await self._set_health(False)
+        check_address(address, self._access)
+        await self._tell(self._health.is_serving)
         # A Unix socket has no password: only the owner of the process may connect.
         mask = os.umask(0o077)
         try:
-            port = self._server.add_insecure_port(address)
+            if address.startswith("unix:") or self._config.tls == TlsConfig():
+                port = self._server.add_insecure_port(address)
+            else:
+                files = TlsFiles(self._config.tls)
+                port = self._server.add_secure_port(address, _credentials(files))
         except RuntimeError as error:
             raise OSError(f"cannot listen on {address}: {error}") from error
         finally:
@@ -109,72 +149,33 @@ class GrpcDoor:
         logger.bind(address=address, port=port).info("listening")
         return int(port)
 
-    async def ready(self) -> None:
-        """Call the service healthy, and watch it from now on."""
-        await self._set_health(True)
-        self._monitor = asyncio.create_task(self._watch(), name="tts-health")
-
     async def stop(self, grace_s: float) -> None:
         """Take no new call, let running ones end, cut them off after `grace_s`.  Idempotent."""
-        if self._monitor is not None:
-            self._monitor.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._monitor
-            self._monitor = None
-        await self._health.enter_graceful_shutdown()
+        await self._told.enter_graceful_shutdown()
         await self._server.stop(grace_s)
 
-    async def _watch(self) -> None:
-        interval_s = self._config.probe_interval_s
-        while True:
-            await asyncio.sleep(max(interval_s - self._service.idle_s(), interval_s / 10))
-            try:
-                await self._service.probe(idle_s=interval_s)
-            except TtsError as error:
-                logger.bind(code=error.code, error=str(error)).error("health probe failed")
-                await self._set_health(False)
-            else:
-                await self._set_health(True)
-
-    async def _set_health(self, serving: bool) -> None:
+    async def _tell(self, is_serving: bool) -> None:
         status = health_pb2.HealthCheckResponse
-        value = status.SERVING if serving else status.NOT_SERVING
+        value = status.SERVING if is_serving else status.NOT_SERVING
         for name in ("", SERVICE_NAME):
-            await self._health.set(name, value)
+            await self._told.set(name, value)
 
 
-async def opening(
-    messages: AsyncIterator[tts_pb2.TextMessage], *, within_s: float
-) -> SynthesisRequest:
-    """The request that a text begins with.  Raises `BadRequest` or `TextStalled` without one."""
-    try:
-        async with asyncio.timeout(within_s):
-            first = await anext(messages, None)
-    except TimeoutError as error:
-        raise TextStalled(f"no message for {within_s} s, which is the limit") from error
-    if first is None or first.WhichOneof("message") != "request":
-        raise BadRequest("the first message must be a `request`: voice, language and the like")
-    return request_from_wire(first.request)
+def _credentials(files: TlsFiles) -> grpc.ServerCredentials:
+    """Credentials that follow the files; gRPC asks for changes whenever a connection begins."""
+
+    def changed() -> grpc.ServerCertificateConfiguration | None:
+        fresh = files.changed()
+        return None if fresh is None else _for_grpc(fresh)
+
+    return grpc.dynamic_ssl_server_credentials(
+        _for_grpc(files.current),
+        changed,
+        require_client_authentication=files.current.client_ca is not None,
+    )
 
 
-async def texts_from_wire(messages: AsyncIterator[tts_pb2.TextMessage]) -> AsyncGenerator[str]:
-    """The pieces of text that follow.  Raises `BadRequest` for what is none, and without an end."""
-    async for message in messages:
-        if message.WhichOneof("message") == "end":
-            return
-        if message.WhichOneof("message") != "text":
-            raise BadRequest("after the first message, each must be a `text` or the `end`")
-        yield message.text
-    # The messages of a cancelled call end a moment before its handler is cancelled.
-    await asyncio.sleep(_CANCEL_COMES_WITHIN_S)
-    raise BadRequest("the text was not ended: the last message must be the `end`")
-
-
-@contextlib.asynccontextmanager
-async def _translated(context: grpc.aio.ServicerContext) -> AsyncIterator[None]:
-    """End the call with the status of an error of ours."""
-    try:
-        yield
-    except TtsError as error:
-        status, message, trailing = to_status(error)
-        await context.abort(status, message, trailing)
+def _for_grpc(found: Certificates) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration(
+        [(found.key, found.certificate)], root_certificates=found.client_ca
+    )

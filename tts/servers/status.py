@@ -7,6 +7,7 @@ nothing of servers or clients; safe to use from any thread.
 import math
 from collections.abc import Iterable
 from typing import NamedTuple
+from urllib.parse import quote
 
 import grpc
 
@@ -34,6 +35,9 @@ ERROR_CODE_KEY = "parley-error-code"
 """Trailing metadata entry that carries the error's code."""
 RETRY_AFTER_KEY = "retry-after"
 """Trailing metadata entry: whole seconds until trying again may work, where that is known."""
+
+MAX_QUOTED_BYTES = 4000
+"""A message crosses gRPC percent-encoded in a header; peers take headers of 8 KiB together."""
 
 
 class Status(NamedTuple):
@@ -75,6 +79,7 @@ _OURS_BY_STATUS_ALONE = (
     VoiceNotFound,
     VoiceConflict,
     TextTooLong,
+    DeadlineExceeded,
     Overloaded,
     Unavailable,
 )
@@ -93,17 +98,30 @@ def to_status(error: TtsError) -> tuple[grpc.StatusCode, str, tuple[tuple[str, s
     trailing = [(ERROR_CODE_KEY, error.code)]
     if error.retry_after_s is not None:
         trailing.append((RETRY_AFTER_KEY, str(math.ceil(error.retry_after_s))))
-    return status_of(error).grpc, str(error), tuple(trailing)
+    return status_of(error).grpc, _fitting(str(error)), tuple(trailing)
 
 
 def from_status(status: grpc.StatusCode, message: str, trailing: Metadata | None) -> TtsError:
-    """The error of ours that a failed call stands for: by its code, else by its status."""
+    """The error of ours that a failed call stands for: by its code, else by its status.
+
+    A code of a newer service is the error's `code` all the same.
+    """
     entries = {key: value for key, value in trailing or ()}
-    cls = _CLASS_OF_CODE.get(str(entries.get(ERROR_CODE_KEY)))
+    code = str(entries.get(ERROR_CODE_KEY, ""))
+    cls = _CLASS_OF_CODE.get(code)
     if cls is None:
         cls = _CLASS_OF_STATUS.get(status, Unavailable)
     error = cls(message or status.name)
+    if code:
+        error.code = code
     after = str(entries.get(RETRY_AFTER_KEY, ""))
     if after.isdecimal():
         error.retry_after_s = float(after)
     return error
+
+
+def _fitting(message: str) -> str:
+    """As much of a message as a call can end with."""
+    while len(quote(message, errors="replace")) > MAX_QUOTED_BYTES:
+        message = message[: len(message) * 3 // 4] + "…"
+    return message

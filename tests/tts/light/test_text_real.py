@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.tts.doors import grpc_door
 from tests.tts.light.test_voices_real import check_speech, service
 from tests.tts.test_contract import collect
 from tts.client import TtsClient
-from tts.config import HealthConfig
-from tts.servers.grpc import GrpcDoor
+from tts.config import ServiceConfig
 from tts.service import whole
 from tts.text.spans import words
 from tts.types import SpeechChunk, SynthesisRequest
@@ -26,15 +26,12 @@ TEXT = BEGINNING + "it is 10:30 and Dr. Smith paid 3.50 for his tea. He is in! I
 @asynccontextmanager
 async def client(folder: Path) -> AsyncIterator[TtsClient]:
     address = f"unix:{folder / 's'}"
-    async with service("hibari") as running:
-        door = GrpcDoor(running, HealthConfig())
-        await door.start(address)
+    async with service("hibari") as running, grpc_door(running, ServiceConfig(), address):
         client = TtsClient(address)
         try:
             yield client
         finally:
             await client.close()
-            await door.stop(0)
 
 
 async def spoken(
