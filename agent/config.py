@@ -18,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from agent.page import personas_dir
 from agent.tables import ConfigError, Problem, fit, read_toml, unknown
-from tts.config import ServiceConfig
+from tts.config import ServiceConfig, TracingConfig
 from tts.servers.origin import is_loopback
 
 CONFIG_FILE = "agent.toml"

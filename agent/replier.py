@@ -33,7 +33,9 @@ from agent.frames import (
 )
 from agent.reply import Reply, ReplyServices, ReplyTimes, VoiceLost
 from agent.rtvi import ClientNotes
+from agent.tracing import begin_turn
 from transports.frames import PlaybackEndedFrame, PlaybackStartedFrame, SpeechEndFrame
+from tts.tracing import Span
 
 PROGRESS_EVERY_S = 0.05
 """Longest wait between two looks at the playback clock while words are shown as spoken."""
@@ -45,6 +47,7 @@ class _Turn:
 
     number: int
     timing: TurnTiming
+    span: Span
 
 
 class Replier(FrameProcessor):
@@ -117,7 +120,7 @@ class Replier(FrameProcessor):
         self._cut_off = ""
         self._conversation.add_user(text)
         self._turns += 1
-        self._turn = _Turn(self._turns, timing) if timing else None
+        self._turn = self._new_turn(timing) if timing else None
         reply = self._new_reply()
         await self._begin(reply, reply.answer(list(self._conversation.messages())))
 
@@ -139,14 +142,21 @@ class Replier(FrameProcessor):
             self._services.log.event("resumed")
             await self._recite(text)
 
+    def _new_turn(self, timing: TurnTiming) -> _Turn:
+        now_s = asyncio.get_running_loop().time()
+        span = begin_turn(self._services.call, self._turns, timing, now_s)
+        return _Turn(self._turns, timing, span)
+
     def _new_reply(self) -> Reply:
         self._utterances += 1
+        within = self._turn.span if self._turn else self._services.call
         return Reply(
             self._utterances,
             self._services,
             self.push_frame,
             self._notes,
             ReplyTimes(asked_s=asyncio.get_running_loop().time()),
+            within.begin("reply", utterance=self._utterances),
         )
 
     async def _begin(self, reply: Reply, work: Any) -> None:
@@ -192,6 +202,10 @@ class Replier(FrameProcessor):
 
     async def _finish(self, reply: Reply, heard_s: float, *, interrupted: bool) -> None:
         self._reply, self._work = None, None
+        reply.span.set(interrupted=interrupted, audio_s=round(reply.audio_s, 3))
+        reply.span.end()
+        if self._turn:
+            self._turn.span.end()
         heard = reply.heard.heard(heard_s)
         if self._progress and not self._progress.done():
             await self.cancel_task(self._progress)
@@ -236,6 +250,7 @@ class Replier(FrameProcessor):
             return
         await self.push_frame(BotStartedSpeakingFrame())
         reply.times.first_sent_s = asyncio.get_running_loop().time()
+        reply.span.event("first_sound")
         self._progress = self.create_task(self._show_progress(reply), f"progress-{utterance}")
 
     async def _show_progress(self, reply: Reply) -> None:

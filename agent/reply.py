@@ -30,10 +30,12 @@ from agent.rtvi import ClientNotes
 from agent.runs import ClauseRuns, PassageRuns, Run, Runs, sentence_end, word_chars
 from agent.speakable import SpeakableStream
 from agent.tools.registry import Toolbox
+from agent.tracing import asking
 from agent.turns.heard import HeardText
 from transports.base import PlaybackClock
 from transports.frames import SpeechAudioFrame, SpeechEndFrame
 from tts.errors import Overloaded, TextStalled, TtsError, Unavailable
+from tts.tracing import NO_SPAN, Span
 from tts.types import SpeechChunk, SynthesisRequest
 
 CHARS_AHEAD = 400
@@ -95,6 +97,8 @@ class ReplyServices:
     playback: PlaybackClock
     log: EventLog
     metrics: Metrics
+    call: Span = NO_SPAN
+    """The call's span."""
     voice_takes_passages: bool = False
     """Whether the persona's voice speaks a passage while it is written, not pieces of it."""
 
@@ -124,6 +128,7 @@ class Reply:
     emit: Callable[[Frame], Awaitable[None]]
     notes: ClientNotes
     times: ReplyTimes
+    span: Span = NO_SPAN
     heard: HeardText = field(default_factory=HeardText)
     exchanges: list[ToolExchange] = field(default_factory=list)
     ends_call: bool = False
@@ -238,21 +243,22 @@ class Reply:
         text, calls = "", list[ToolCall]()
         await self.emit(LLMFullResponseStartFrame())
         events = self.services.chat.stream(messages, tools=self.services.tools.specs)
-        async with aclosing(events) as stream:
-            async for event in stream:
-                match event:
-                    case TextDelta() if speech.over:
-                        break
-                    case TextDelta(delta):
-                        self._note_first_token()
-                        text += delta
-                        await self.emit(LLMTextFrame(delta))
-                        await self._write(speech.feed(delta))
-                    case ToolCall():
-                        self._note_first_token()
-                        calls.append(event)
-                    case Finished(reason):
-                        self.services.log.event("llm_finished", reason=reason, text=text)
+        with asking(self.span.begin("llm")):
+            async with aclosing(events) as stream:
+                async for event in stream:
+                    match event:
+                        case TextDelta() if speech.over:
+                            break
+                        case TextDelta(delta):
+                            self._note_first_token()
+                            text += delta
+                            await self.emit(LLMTextFrame(delta))
+                            await self._write(speech.feed(delta))
+                        case ToolCall():
+                            self._note_first_token()
+                            calls.append(event)
+                        case Finished(reason):
+                            self.services.log.event("llm_finished", reason=reason, text=text)
         # What the voice held back is said now, before any tool runs.
         await self._say(speech.flush())
         await self.emit(LLMFullResponseEndFrame())
@@ -261,6 +267,7 @@ class Reply:
     def _note_first_token(self) -> None:
         if self.times.first_token_s is None:
             self.times.first_token_s = asyncio.get_running_loop().time()
+            self.span.event("first_token")
 
     async def _use_tools(self, text: str, calls: list[ToolCall]) -> list[Message]:
         """Run the tools; returns the messages that tell the model of them."""
@@ -286,15 +293,16 @@ class Reply:
 
     async def _use_tool(self, call: ToolCall) -> str:
         self.services.log.event("tool_called", tool=call.name)
-        running = asyncio.ensure_future(self.services.tools.call(call))
-        try:
-            done, _ = await asyncio.wait({running}, timeout=FILLER_AFTER_S)
-            if not done:
-                occasion = self.services.tools.filler(call)
-                await self._say(self.services.phrases.say(occasion))
-            outcome = await running
-        finally:
-            running.cancel()
+        with asking(self.span.begin("tool", tool=call.name)):
+            running = asyncio.ensure_future(self.services.tools.call(call))
+            try:
+                done, _ = await asyncio.wait({running}, timeout=FILLER_AFTER_S)
+                if not done:
+                    occasion = self.services.tools.filler(call)
+                    await self._say(self.services.phrases.say(occasion))
+                outcome = await running
+            finally:
+                running.cancel()
         self.services.log.event("tool_done", tool=call.name, ok=outcome.ok)
         self.ends_call = self.ends_call or outcome.ends_call
         return outcome.content
@@ -317,9 +325,10 @@ class Reply:
         while await run.goes_on(start):
             began_s = self.audio_s
             try:
-                async with aclosing(self._chunks(run, start)) as chunks:
-                    async for chunk in chunks:
-                        await self._emit_chunk(chunk)
+                with asking(self.span.begin("tts", voice=self.services.persona.voice)):
+                    async with aclosing(self._chunks(run, start)) as chunks:
+                        async for chunk in chunks:
+                            await self._emit_chunk(chunk)
                 return
             except (Unavailable, Overloaded, TextStalled) as error:
                 self._note_trouble("tts_lost", error)
@@ -352,6 +361,7 @@ class Reply:
     async def _emit_chunk(self, chunk: SpeechChunk) -> None:
         if self.times.first_chunk_s is None:
             self.times.first_chunk_s = asyncio.get_running_loop().time()
+            self.span.event("first_chunk")
         self.heard.add_marks(chunk.marks)
         await self._pass(self.heard.heard_chars(math.inf))
         if chunk.pcm:

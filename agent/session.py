@@ -28,6 +28,7 @@ from agent.tools.registry import Toolbox
 from agent.turns.endpointing import TurnTaker
 from agent.turns.processor import Ears, TurnScorer, VoiceDetector
 from transports.base import CallTransport
+from tts.tracing import OFF, Tracing
 
 GREET_AFTER_S = 1.0
 """A client that does not announce itself is greeted this long after the call began."""
@@ -42,6 +43,7 @@ class SharedServices:
     chat: ChatModel
     tts: SpeechSource
     metrics: Metrics
+    tracing: Tracing = OFF
 
 
 class Session:
@@ -66,6 +68,7 @@ class Session:
         self._log = log
         self._hung_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._client_ready = asyncio.Event()
+        self._span = shared.tracing.begin("call", persona=persona.id, language=persona.language)
         self._notes = ClientNotes(self._send)
         ears = Ears(
             config=turns,
@@ -92,6 +95,7 @@ class Session:
                 playback=transport.playback,
                 log=log,
                 metrics=shared.metrics,
+                call=self._span,
                 voice_takes_passages=voice_takes_passages,
             ),
             conversation=conversation,
@@ -115,6 +119,8 @@ class Session:
             await self._pipeline.cancel()
             await self._transport.close(reason)
             await asyncio.gather(pipeline, greeting, return_exceptions=True)
+            self._span.set(reason=reason)
+            self._span.end()
         return reason
 
     async def hang_up(self, reason: str) -> None:

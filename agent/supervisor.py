@@ -200,7 +200,7 @@ def plan(config: Config, listener: socket.socket, folder: Path, *, log_level: st
     if not tts_address:
         tts_address = f"unix:{folder / 'tts.sock'}"
         speech_address = f"unix:{folder / 'speech.sock'}"
-        settings = with_voices_of_personas(config).model_dump_json()
+        settings = service_settings(config).model_dump_json()
         models.append(Child("tts", tts_command(settings, tts_address, speech_address, log_level)))
     llm_base_url = config.llm.base_url
     if not llm_base_url:
@@ -252,13 +252,16 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def with_voices_of_personas(config: Config) -> ServiceConfig:
+def service_settings(config: Config) -> ServiceConfig:
     """Return the synthesis service's settings: unless they say which cloned voices to load before
-    they are asked for, those that personas speak in, the default persona's first.
+    they are asked for, those that personas speak in, the default persona's first; unless they say
+    where traces go, where the agent's go.
 
     Raises `ConfigError` when the personas cannot be used.
     """
     service = config.tts.service
+    if "tracing" not in service.model_fields_set:
+        service = service.model_copy(update={"tracing": config.tracing})
     cloned = service.gpt_sovits
     if "preload" in cloned.model_fields_set:
         return service

@@ -13,6 +13,7 @@ TTS_FOR_AGENT = {
     "tts.errors",
     "tts.servers.origin",
     "tts.servers.status",
+    "tts.tracing",
 }
 # Puts speech recognition beside the service; its business is the service itself.
 SERVES_THE_TTS = "speech_service.py"
