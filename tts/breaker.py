@@ -10,6 +10,7 @@ from typing import Self
 
 from tts.config import BreakerConfig
 from tts.errors import CannotSpeak, EngineFailed
+from tts.types import SpeechChunk
 
 LONGEST_REST_S = 60.0
 """Rests do not grow beyond this, or beyond `rest_s` where that is longer."""
@@ -87,19 +88,21 @@ class Attempt:
         self._clock = clock
         self._trial = False
         self._sounded = False
+        self._ended_well = False
 
-    def sounded(self) -> None:
-        """Audio came."""
+    def gave(self, chunk: SpeechChunk) -> None:
+        """Audio came.  Whoever has the final chunk need not come for what follows it."""
         if not self._sounded:
             self._sounded = True
             self._breaker.sounded(self._trial)
+        self._ended_well = chunk.is_final
 
     def __enter__(self) -> Self:
         self._trial = self._breaker.begin()
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if error is None:
+        if error is None or self._ended_well:
             self._breaker.worked()
         elif isinstance(error, EngineFailed) and not isinstance(error, CannotSpeak):
             self._breaker.failed(self._trial, self._clock())

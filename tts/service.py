@@ -173,7 +173,7 @@ class SynthesisService:
                 recording = await self._cache.find(self._key(request))
                 if recording is not None:
                     account.speaks(CACHE, request.voice, text)
-                    spoken = self._replay(recording)
+                    spoken = deadline.cut(self._replay(recording))
                 else:
                     asked = _Asked(request, text, context, deadline, account)
                     spoken = self._serve(asked, played=played)
@@ -212,7 +212,7 @@ class SynthesisService:
                     spoken = spoken_while(writing, spoken)
                 async with aclosing(spoken) as chunks:
                     async for chunk in chunks:
-                        attempt.sounded()
+                        attempt.gave(chunk)
                         recorder.add(chunk)
                         yield chunk
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -11,8 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tts.breaker import LONGEST_REST_S, TRIAL_S, Attempt, Breaker
 from tts.config import BreakerConfig
 from tts.errors import BadRequest, CannotSpeak, EngineFailed
+from tts.types import SpeechChunk
 
 CONFIG = BreakerConfig(failures=3, rest_s=5)
+CHUNK = SpeechChunk(b"", 1000, 0, (), is_final=False)
 
 
 def fail(breaker: Breaker, now_s: float) -> None:
@@ -144,13 +147,24 @@ def test_only_a_failure_of_the_engines_own_counts(error: BaseException | None, o
 def test_an_attempt_tells_of_its_first_audio_once() -> None:
     breaker = opened()
     with pytest.raises(EngineFailed), Attempt(breaker, lambda: 5.0) as first:
-        first.sounded()
+        first.gave(CHUNK)
         for _ in range(3):
             breaker.failed(False, 5)
         # What comes of it now was asked for before this rest.
-        first.sounded()
+        first.gave(CHUNK)
         assert breaker.is_open
         raise EngineFailed
+
+
+def test_whoever_leaves_after_the_final_chunk_had_all_of_it() -> None:
+    breaker = opened()
+    with pytest.raises(GeneratorExit), Attempt(breaker, lambda: 5.0) as attempt:
+        attempt.gave(CHUNK)
+        attempt.gave(replace(CHUNK, is_final=True))
+        raise GeneratorExit
+    for _ in range(2):
+        fail(breaker, 6)
+    assert not breaker.is_open
 
 
 class Machine(RuleBasedStateMachine):
