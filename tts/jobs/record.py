@@ -59,8 +59,6 @@ class Failure:
 class Result:
     """The finished file."""
 
-    key: str
-    """Its name in the store of results."""
     content_type: str
     size_bytes: _Count
     duration_s: float
@@ -111,6 +109,11 @@ class Job:
     result: Result | None = None
     layout: Literal[1] = 1
     """Of the JSON; a record of another one counts as damaged."""
+
+    @property
+    def key(self) -> str:
+        """Name of its file in the store of results."""
+        return f"{self.id}.{self.format}"
 
     @property
     def ended(self) -> bool:

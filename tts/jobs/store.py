@@ -129,12 +129,16 @@ def _read(folder: Path) -> Job:
     """A job, whatever its folder looks like."""
     try:
         try:
-            return from_json(folder.name, (folder / RECORD).read_bytes())
+            job = from_json(folder.name, (folder / RECORD).read_bytes())
         except OSError as error:
             raise DamagedRecord(f"it cannot be read: {error.strerror}") from error
     except DamagedRecord as error:
         logger.bind(job=folder.name, reason=str(error)).error("record of a job is damaged")
         return lost(folder.name, str(error), _changed_s(folder))
+    if job.ended:
+        # A crash may have come between the end and the clearing.
+        _clear(folder)
+    return job
 
 
 def _changed_s(folder: Path) -> float:

@@ -31,6 +31,7 @@ METHOD_NOT_ALLOWED = "method_not_allowed"
 BODY_TIMEOUT = "body_timeout"
 BODY_TOO_LARGE = "body_too_large"
 UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
 
 REFUSALS: dict[str, int] = {
     NOT_FOUND: 404,
@@ -38,6 +39,7 @@ REFUSALS: dict[str, int] = {
     BODY_TIMEOUT: 408,
     BODY_TOO_LARGE: 413,
     UNSUPPORTED_MEDIA_TYPE: 415,
+    RANGE_NOT_SATISFIABLE: 416,
 }
 """Status of each code that only HTTP has."""
 
