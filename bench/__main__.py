@@ -24,6 +24,8 @@ HIDDEN = {
     "random_models",
     "endings",
     "services",
+    "door_server",
+    "door_clients",
     "listener",
     "load_steps",
     "sides",
