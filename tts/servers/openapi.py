@@ -16,6 +16,7 @@ from tts.errors import BadRequest, Forbidden, TtsError, Unauthenticated, Unavail
 from tts.servers.failures import (
     BODY_TIMEOUT,
     BODY_TOO_LARGE,
+    NOT_FOUND,
     REFUSALS,
     UNSUPPORTED_MEDIA_TYPE,
     error_body,
@@ -169,7 +170,7 @@ def _failures(operation: Operation) -> dict[str, Any]:
         shown = _example(cls)
         examples.setdefault(status, {})[cls.code] = {"value": error_body(shown)}
     for code in _door_refusals(operation):
-        body = error_body(refusal(code, _MESSAGES.get(code, "why")))
+        body = error_body(refusal(code, _MESSAGES[code]))
         examples.setdefault(REFUSALS[code], {})[code] = {"value": body}
     return {
         str(status): {
@@ -210,6 +211,7 @@ def _door_errors(operation: Operation) -> Iterable[type[TtsError]]:
 
 
 def _door_refusals(operation: Operation) -> Iterable[str]:
+    yield from operation.refusals
     # Any request may have a body, wanted or not.
     yield BODY_TOO_LARGE
     yield UNSUPPORTED_MEDIA_TYPE
@@ -218,6 +220,7 @@ def _door_refusals(operation: Operation) -> Iterable[str]:
 
 
 _MESSAGES = {
+    NOT_FOUND: "model = 'whisper-9': there are parley",
     BODY_TOO_LARGE: "body of 2000000000 bytes: at most 1048576 are taken",
     UNSUPPORTED_MEDIA_TYPE: "Content-Type 'text/plain': must be application/json",
     BODY_TIMEOUT: "the body did not arrive in time",

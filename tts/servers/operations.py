@@ -58,6 +58,8 @@ class Operation:
     """By status."""
     errors: tuple[type[TtsError], ...] = ()
     """What it raises itself."""
+    refusals: tuple[str, ...] = ()
+    """Codes of `tts.servers.failures.REFUSALS` that it refuses with itself."""
     is_open: bool = False
     """It needs no key."""
     manages: bool = False
