@@ -1,5 +1,6 @@
 """Every way into the service, behind one face, for the contract suite."""
 
+import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -31,6 +32,18 @@ class Door(Protocol):
     ) -> AsyncGenerator[SpeechChunk]: ...
     async def synthesize(self, request: SynthesisRequest) -> SpeechChunk: ...
     async def voices(self) -> tuple[Voice, ...]: ...
+
+
+class CancellableDoor(Door, Protocol):
+    """One that is told to cancel, besides being left."""
+
+    def stream_text(
+        self,
+        request: SynthesisRequest,
+        texts: AsyncIterator[str],
+        *,
+        cancel: asyncio.Event | None = None,
+    ) -> AsyncGenerator[SpeechChunk]: ...
 
 
 class InProcess:

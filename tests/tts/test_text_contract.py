@@ -8,7 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from tests.tts.doors import Door, in_process, over_grpc, over_grpc_mutual_tls, over_grpc_tls
+from tests.tts.doors import (
+    CancellableDoor,
+    Door,
+    in_process,
+    over_grpc,
+    over_grpc_mutual_tls,
+    over_grpc_tls,
+)
 from tests.tts.fake_engine import ramp_pcm
 from tests.tts.reading_engine import WORD_SAMPLES, ReadingEngine
 from tests.tts.test_contract import CONFIG, collect, until
@@ -25,6 +32,9 @@ from tts.service import whole
 from tts.types import SpeechChunk, SynthesisRequest
 
 Open = Callable[[ReadingEngine, ServiceConfig], AbstractAsyncContextManager[Door]]
+OpenCancellable = Callable[
+    [ReadingEngine, ServiceConfig], AbstractAsyncContextManager[CancellableDoor]
+]
 REQUEST = SynthesisRequest("", "ann", "en")
 TEXT = "Good morning, Ann. How are you?"
 
@@ -36,6 +46,12 @@ REMOTE = [over_grpc, over_grpc_tls, over_grpc_mutual_tls]
     params=[in_process, *(pytest.param(door, marks=pytest.mark.real) for door in REMOTE)]
 )
 def open_door(request: pytest.FixtureRequest) -> Open:
+    return request.param
+
+
+@pytest.fixture(params=REMOTE)
+def open_cancellable(request: pytest.FixtureRequest) -> OpenCancellable:
+    """Doors that are told to cancel, besides being left."""
     return request.param
 
 
@@ -330,5 +346,93 @@ def test_noise_characters_in_any_piece_do_not_move_marks(open_door: Open) -> Non
         text = "".join(pieces)
         words = [text[mark.text_start : mark.text_end] for mark in chunk.marks]
         assert words == ["Hi", "A", "nn", "y", "es"]
+
+    asyncio.run(scenario())
+
+
+def said_last(chunks: list[SpeechChunk]) -> SpeechChunk:
+    """The last chunk of a text that was cancelled, and of no other is it so."""
+    assert [chunk.is_final for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+    assert [chunk.is_cancelled for chunk in chunks] == [chunk.is_final for chunk in chunks]
+    last = chunks[-1]
+    assert (last.pcm, last.marks) == (b"", ())
+    assert last.first_sample == sum(len(chunk.pcm) // 2 for chunk in chunks)
+    return last
+
+
+@pytest.mark.real
+def test_a_cancel_ends_the_audio_and_tells_how_much_there_was(
+    open_cancellable: OpenCancellable,
+) -> None:
+    async def scenario() -> None:
+        engine = ReadingEngine()
+        writer = Writer("Good morning, A")
+        cancel = asyncio.Event()
+        async with open_cancellable(engine, CONFIG) as door:
+            chunks = []
+            async for chunk in door.stream_text(REQUEST, writer.texts(), cancel=cancel):
+                chunks.append(chunk)
+                cancel.set()
+            assert writer.closed
+            await until(lambda: door.service.streams == 0)
+            await until(lambda: engine.dropped == ["Good morning, A"])
+        last = said_last(chunks)
+        assert (last.sample_rate_hz, last.voice) == (chunks[0].sample_rate_hz, "ann")
+        assert engine.said == ["Good morning,"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.real
+def test_a_cancel_after_the_end_of_the_text_stops_the_engine(
+    open_cancellable: OpenCancellable,
+) -> None:
+    async def scenario() -> None:
+        text = "One. Two. Three. Four. Five."
+        gate = threading.Semaphore(1)
+        engine = ReadingEngine(gate=gate)
+        cancel = asyncio.Event()
+        async with open_cancellable(engine, CONFIG) as door:
+            chunks = []
+            async for chunk in door.stream_text(REQUEST, written(text), cancel=cancel):
+                chunks.append(chunk)
+                cancel.set()
+            await until(lambda: door.service.streams == 0)
+            # The clause that was waiting when the cancel came may still be said; no later one.
+            gate.release(50)
+            await until(lambda: engine.dropped == [text])
+        said_last(chunks)
+        assert len(engine.said) <= 2
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.real
+def test_a_cancel_before_any_audio_leaves_none(open_cancellable: OpenCancellable) -> None:
+    async def scenario() -> None:
+        engine = ReadingEngine()
+        writer = Writer()
+        cancel = asyncio.Event()
+        async with open_cancellable(engine, CONFIG) as door:
+            chunks = door.stream_text(REQUEST, writer.texts(), cancel=cancel)
+            reader = asyncio.create_task(collect(chunks), name="reader")
+            await until(lambda: door.service.streams == 1)
+            cancel.set()
+            assert said_last(await reader).first_sample == 0
+            await until(lambda: door.service.streams == 0)
+        assert (engine.said, writer.closed) == ([], True)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.real
+def test_a_text_that_could_have_been_cancelled_ends_as_any_other(
+    open_cancellable: OpenCancellable,
+) -> None:
+    async def scenario() -> None:
+        async with open_cancellable(ReadingEngine(), CONFIG) as door:
+            chunks = door.stream_text(REQUEST, written(TEXT), cancel=asyncio.Event())
+            chunk = whole(await collect(chunks))
+        assert (chunk.pcm, chunk.is_cancelled) == (ramp_pcm(6 * WORD_SAMPLES), False)
 
     asyncio.run(scenario())

@@ -20,7 +20,7 @@ from loguru import logger
 
 from tts.access import Access, bearer
 from tts.context import ANYONE, CallContext, Caller
-from tts.errors import BadRequest, TtsError
+from tts.errors import BadRequest, DeadlineExceeded, TtsError
 from tts.metrics import Metrics
 from tts.servers.status import to_status
 from tts.tracing import extract
@@ -69,6 +69,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             metadata = {key: value for key, value in context.invocation_metadata()}
             caller = self._caller(metadata, context.peer())
             timeout_s = context.time_remaining()
+            if timeout_s == 0:
+                raise DeadlineExceeded("the call's deadline had passed before it was looked at")
             _terms.set(CallContext(DOOR, caller, timeout_s, extract(metadata)))
             yield
         except asyncio.CancelledError:
