@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from loguru import logger
 
 from tts.access import Access, check_address
+from tts.audio_cache.phrases import read_phrases
 from tts.config import Secrets, ServiceConfig
 from tts.engines import builders
 from tts.errors import TtsError
@@ -49,7 +50,8 @@ class App:
     ) -> None:
         """`more`: operations that the HTTP door serves besides its own.
 
-        Raises `ConfigError` for keys, tokens, certificates and addresses that cannot be used.
+        Raises `ConfigError` for keys, tokens, certificates, addresses and phrases that cannot be
+        used.
         """
         access = Access(config.access, secrets)
         for address in (addresses.grpc, addresses.http):
@@ -57,6 +59,9 @@ class App:
                 check_address(address, access)
         self._drain_s = config.drain_s
         self._addresses = addresses
+        phrases = config.cache.phrases
+        self._phrases = read_phrases(phrases) if phrases is not None else ()
+        self._preparing: asyncio.Task[None] | None = None
         self.metrics = Metrics()
         self._tracing = set_up(config.tracing, TRACED_AS)
         self.service = SynthesisService(
@@ -92,20 +97,28 @@ class App:
         if self._rest is not None:
             self._rest.ready()
         logger.bind(voices=len(self.service.voices)).info("ready")
+        if self._phrases:
+            preparing = self.service.prepare(self._phrases)
+            self._preparing = asyncio.create_task(preparing, name="tts-phrases")
 
     async def stop(self) -> None:
         """Take nothing new, let what runs end within the grace, and unload.  Idempotent."""
         await self.health.stop()
+        if self._preparing is not None:
+            self._preparing.cancel()
+            await asyncio.gather(self._preparing, return_exceptions=True)
         doors = [door for door in (self._grpc, self._rest) if door is not None]
         await asyncio.gather(*(door.stop(self._drain_s) for door in doors))
         await self.service.stop()
         await self._tracing.stop()
 
 
-async def run(app: App, *, parent: int | None = None) -> None:
+async def run(
+    app: App, *, parent: int | None = None, say: Callable[[], None] | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT, or the end of the process `parent`, ours; then drain.
 
-    SIGHUP reads the voices anew.  Raises as `App.start`.
+    `say` is called once the service is ready.  SIGHUP reads the voices anew.  Raises as `App.start`.
     """
     stop = asyncio.Event()
     watching: list[asyncio.Task[None]] = []
@@ -115,6 +128,8 @@ async def run(app: App, *, parent: int | None = None) -> None:
         watching.append(asyncio.create_task(app.metrics.watch_loop(), name="tts-loop-lag"))
         try:
             await app.start()
+            if say is not None:
+                say()
             await stop.wait()
             logger.bind(streams=app.service.streams).info("draining")
         finally:
