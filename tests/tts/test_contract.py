@@ -249,6 +249,11 @@ def test_more_streams_than_allowed_are_refused_and_the_running_ones_finish(
             assert [type(error) for error in refused] == [Overloaded, Overloaded]
             # One found the queue full, the other waited its time in it.
             assert sorted("waiting" in str(error) for error in refused) == [False, True]
+            # When to try again crosses every wire, in whole seconds.
+            assert [error.retry_after_s for error in refused if isinstance(error, TtsError)] == [
+                1.0,
+                1.0,
+            ]
             gate.release(100)
             finished = await asyncio.gather(*running)
             assert [len(b"".join(c.pcm for c in chunks)) for chunks in finished] == [400, 400]
