@@ -15,6 +15,7 @@ from typing import Literal, cast, get_args
 import av
 import numpy as np
 from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
 AudioFormat = Literal["wav", "mp3", "opus", "ogg", "aac", "flac", "pcm"]
@@ -187,7 +188,9 @@ class _Coded:
         options = dict(coding.codec_options)
         if coding.codec == "flac":
             options["frame_size"] = str(max(16, round(to_rate_hz * _FLAC_FRAME_S)))
-        self._stream = self._container.add_stream(coding.codec, to_rate_hz, options=options)
+        self._stream = cast(
+            AudioStream, self._container.add_stream(coding.codec, to_rate_hz, options=options)
+        )
         self._stream.layout = "mono"
 
     def feed(self, pcm: bytes) -> bytes:
