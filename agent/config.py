@@ -252,8 +252,6 @@ class Config(Table):
     tts: TtsConfig = TtsConfig()
     calls: CallsConfig = CallsConfig()
     tracing: TracingConfig = TracingConfig()
-    """Traces of calls. The synthesis service that the supervisor starts sends its own there too,
-    unless [tts.service.tracing] says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
     call > turn > endpoint, stt
                 > reply > llm, tool, tts > (the synthesis service's own)
 
-In: the span that something belongs to, and the times on the loop's clock that are known of it.  Out:
+In: the span that something belongs to, and what is known of its times, on the loop's clock.  Out:
 spans of `tts.tracing`.  A reply that answers no turn, such as a greeting, lies in the call.
 """
 

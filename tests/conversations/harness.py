@@ -23,6 +23,7 @@ from tests.fakes.llm import FakeLlm
 from tests.fakes.transport import FakeTransport, Line
 from tests.fakes.tts import FakeTts
 from tests.fakes.voice import FakeScorer, FakeStt, FakeVoice, Vocabulary, noise, speech
+from tts.tracing import OFF, Tracing
 
 FULL_LEVEL_SAMPLES = 24
 """A fade passes through other words' values, but for a few samples only."""
@@ -63,6 +64,7 @@ class Call:
     conversation: Conversation | None = None
     reason: str | None = None
     metrics: Metrics = field(default_factory=Metrics)
+    tracing: Tracing = OFF
 
     def says(self, text: str, at: float, word_s: float = 0.25) -> float:
         """The caller says `text` from `at` on; returns when they stop."""
@@ -93,6 +95,7 @@ class Call:
             chat=self.llm,
             tts=self.tts,
             metrics=self.metrics,
+            tracing=self.tracing,
         )
         self.conversation = Conversation(self.persona.prompt)
         session = Session(

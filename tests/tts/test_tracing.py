@@ -8,24 +8,15 @@ import sys
 
 import pytest
 from loguru import logger
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
+from tests.fakes.traces import Traces
 from tests.tts.otlp import collecting
 from tts.config import TracingConfig
-from tts.tracing import NO_SPAN, OFF, QUEUE_SPANS, Tracing, extract, inject, set_up, within
+from tts.tracing import NO_SPAN, OFF, QUEUE_SPANS, extract, inject, set_up, within
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{SPAN}-01"
-
-
-def in_memory(clock_ns: object = None) -> tuple[Tracing, InMemorySpanExporter]:
-    """Tracing whose spans a test can read."""
-    provider, exporter = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    return Tracing(provider, clock_ns or (lambda: 10**18)), exporter  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +38,7 @@ def test_only_a_well_formed_trace_is_taken_over(carrier: dict[str, object], foun
 
 
 def test_what_is_asked_within_a_span_belongs_to_it() -> None:
-    tracing, _ = in_memory()
+    tracing = Traces().tracing
     carrier: dict[str, str] = {}
     inject(carrier)
     assert carrier == {}
@@ -60,8 +51,8 @@ def test_what_is_asked_within_a_span_belongs_to_it() -> None:
 
 def test_spans_lie_inside_of_each_other_and_tell_their_times() -> None:
     now_ns = 10**18
-    tracing, exporter = in_memory(lambda: now_ns)
-    request = tracing.begin("request", TRACEPARENT, door="grpc", chars=3)
+    traces = Traces(lambda: now_ns)
+    request = traces.tracing.begin("request", TRACEPARENT, door="grpc", chars=3)
     waited = request.begin("queue", ago_s=0.5)
     now_ns += 10**9
     waited.end()
@@ -69,7 +60,7 @@ def test_spans_lie_inside_of_each_other_and_tell_their_times() -> None:
     request.set(code="engine_failed")
     request.end(error="engine_failed")
     request.end()
-    queue, whole = exporter.get_finished_spans()
+    queue, whole = traces.spans
     assert whole.parent is not None and queue.parent is not None and whole.context is not None
     assert f"{whole.parent.trace_id:032x}-{whole.parent.span_id:016x}" == f"{TRACE}-{SPAN}"
     assert (queue.parent.span_id, queue.parent.trace_id) == (
