@@ -218,14 +218,14 @@ def new_key() -> str:
 
 
 def key_table(name: str, key: str) -> str:
-    """What has to stand in the configuration for a key.  Raises `ConfigError` for a bad name."""
+    """What has to stand under `access.keys` for a key.  Raises `ConfigError` for a bad name."""
     try:
         AccessConfig.model_validate({"keys": [{"name": name, "sha256": _digest(key).hex()}]})
     except ValidationError as error:
         raise ConfigError(
             f"name = {name!r}: allowed are 1 to 64 letters, digits and any of _ . @ -"
         ) from error
-    return f'[[access.keys]]\nname = "{name}"\nsha256 = "{_digest(key).hex()}"\n'
+    return f'name = "{name}"\nsha256 = "{_digest(key).hex()}"\n'
 
 
 def _digest(credential: str) -> bytes:

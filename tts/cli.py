@@ -15,6 +15,7 @@ from pathlib import Path
 from loguru import logger
 
 from tts import say
+from tts.access import key_table, new_key
 from tts.checkpoint import CheckpointError
 from tts.config import ConfigError, ServiceConfig, checked, load, parse_json, secrets
 from tts.errors import TtsError
@@ -64,6 +65,15 @@ def _voices(args: argparse.Namespace) -> int:
 
 def _say(args: argparse.Namespace) -> int:
     return say.run(args, _configuration(args))
+
+
+def _key(args: argparse.Namespace) -> int:
+    key = new_key()
+    table = key_table(args.name, key)
+    print(f"The key of {args.name}, which cannot be shown again:\n\n{key}\n")
+    print("For agent.toml; in a file of `python -m tts serve` the table is [[access.keys]]:\n")
+    print(f"[[tts.service.access.keys]]\n{table}", end="")
+    return 0
 
 
 def _configuration(args: argparse.Namespace) -> ServiceConfig:
@@ -127,6 +137,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--log-level", type=str.upper, default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"]
     )
+    command = commands.add_parser("key", help="make a key for a caller, and what to configure")
+    command.set_defaults(run=_explained(_key))
+    command.add_argument("name", metavar="NAME", help="what logs and limits call its owner")
     command = commands.add_parser(
         "say", prog="parley say", help="say a text into a file, or play it"
     )

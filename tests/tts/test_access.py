@@ -155,7 +155,7 @@ def test_without_keys_anyone_is_anyone(credential: str | None) -> None:
 def test_a_new_key_fits_the_table_that_is_printed_for_it() -> None:
     key = new_key()
     assert key != new_key()
-    config = parse(key_table("ann", key)).access
+    config = parse(f"[[access.keys]]\n{key_table('ann', key)}").access
     assert Access(config, Secrets()).caller(key) == Caller("ann", None, None, may_manage=False)
     assert key not in key_table("ann", key)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tts import cli
-from tts.config import ServiceConfig
+from tts.access import Access
+from tts.config import Secrets, ServiceConfig, parse
 
 
 @pytest.fixture
@@ -55,3 +56,16 @@ def test_a_service_that_nobody_could_reach_is_not_started(
 ) -> None:
     assert cli.main(["serve"]) == 2
     assert "--address, --http" in capsys.readouterr().err
+
+
+def test_a_key_is_printed_once_with_the_table_that_lets_its_owner_in(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["key", "ann"]) == 0
+    printed = capsys.readouterr().out
+    (key,) = (line for line in printed.splitlines() if line.startswith("parley_"))
+    _, table = printed.split("[[tts.service.access.keys]]\n")
+    access = Access(parse(f"[[access.keys]]\n{table}").access, Secrets())
+    assert access.caller(key).name == "ann"
+    assert cli.main(["key", "two words"]) == 2
+    assert "name = 'two words'" in capsys.readouterr().err
