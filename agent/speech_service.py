@@ -5,6 +5,7 @@ they are told to stop.  Of the agent it knows speech recognition and nothing els
 and event loop.
 """
 
+from functools import partial
 from pathlib import Path
 
 from loguru import logger
@@ -48,9 +49,21 @@ async def serve(
                 more.append(_operation(stt))
             except WeightsMissing as error:
                 logger.bind(reason=str(error)).warning("no transcriptions")
-        await run(App(config, secrets, Addresses(grpc=grpc, http=http), more))
+        app = App(config, secrets, Addresses(grpc=grpc, http=http), more)
+        await run(app, say=partial(_say_ready, app, grpc, http))
     finally:
         await stt.close()
+
+
+def _say_ready(app: App, grpc: str, http: str) -> None:
+    """Tell the person who started it where it is, with the port that was found for port 0."""
+    for name, address, port in (("http", http, app.http_port), ("grpc", grpc, app.grpc_port)):
+        if address.startswith("unix:"):
+            print(f"  The voices are ready: {address}", flush=True)
+        elif address:
+            print(
+                f"  The voices are ready: {name}://{address.rpartition(':')[0]}:{port}/", flush=True
+            )
 
 
 def _operation(stt: WhisperStt) -> Operation:

@@ -92,16 +92,10 @@ async def _serve(settings: str, *, times: bool) -> None:
     if times:
         _telling(app)
 
-    async def announce() -> None:
-        while not app.health.is_serving:  # noqa: ASYNC110 - only a bench waits for it
-            await asyncio.sleep(0.01)
+    def announce() -> None:
         print(json.dumps({"grpc": app.grpc_port, "http": app.http_port}), flush=True)
 
-    announcing = asyncio.create_task(announce(), name="announce")
-    try:
-        await run(app, parent=os.getppid())
-    finally:
-        announcing.cancel()
+    await run(app, parent=os.getppid(), say=announce)
 
 
 if __name__ == "__main__":

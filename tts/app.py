@@ -95,7 +95,7 @@ class App:
         await self.service.start()
         await self.health.start()
         if self._rest is not None:
-            self._rest.ready()
+            await self._rest.ready()
         logger.bind(voices=len(self.service.voices)).info("ready")
         if self._phrases:
             preparing = self.service.prepare(self._phrases)
@@ -118,7 +118,8 @@ async def run(
 ) -> None:
     """Serve until SIGTERM or SIGINT, or the end of the process `parent`, ours; then drain.
 
-    `say` is called once the service is ready.  SIGHUP reads the voices anew.  Raises as `App.start`.
+    `say` is called once the service is ready.  SIGHUP reads the voices anew.  Raises as
+    `App.start`.
     """
     stop = asyncio.Event()
     watching: list[asyncio.Task[None]] = []

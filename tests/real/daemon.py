@@ -106,7 +106,7 @@ class Output:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self._lines.append(line)
-            found = re.search(r"ready: (http://\S+/)", line)
+            found = re.search(r"ready: (http://\S+/)$", line)
             if found:
                 self._address = found[1]
                 self._ready.set()

@@ -7,6 +7,7 @@ or cancelled, however often the process ends in between.  On the event loop's th
 import asyncio
 import hashlib
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -117,6 +118,10 @@ class JobRunner:
     def waiting(self) -> int:
         """Jobs that are taken and not yet begun."""
         return sum(job.state == "queued" for job in self._store.jobs.values())
+
+    def by_state(self) -> dict[str, float]:
+        """How many jobs are in which state."""
+        return dict(Counter(job.state for job in self._store.jobs.values()))
 
     async def start(self) -> None:
         """Go on with what there is, and take new jobs.  Call when the service can speak.

@@ -1,6 +1,7 @@
-"""All that the HTTP door serves: the dialects of REST, and the WebSocket.
+"""All that the HTTP door serves, put together: the dialects of REST, voices, jobs, the WebSocket.
 
-In: the service and what is around it.  Out: one server.  On the event loop's thread.
+In: the service and what is around it.  Out: one server, and the work that goes on behind it.  On
+the event loop's thread.
 """
 
 from collections.abc import Sequence
@@ -8,12 +9,17 @@ from collections.abc import Sequence
 from tts.access import Access
 from tts.config import Secrets, ServiceConfig
 from tts.health import Health
+from tts.jobs.runner import JobRunner
 from tts.metrics import Metrics
 from tts.servers.http import HttpDoor
+from tts.servers.jobs import JobsApi
 from tts.servers.openai import OpenAiApi
 from tts.servers.operations import Operation
+from tts.servers.voices import VoicesApi
 from tts.servers.websocket import WebSocketDoor
 from tts.service import SynthesisService
+from tts.voices.managing import VoiceManager
+from tts.voices.workshop import Workshop
 
 
 class Rest:
@@ -30,12 +36,24 @@ class Rest:
         more: Sequence[Operation] = (),
     ) -> None:
         """`more`: operations besides its own.  Raises `ConfigError`."""
+        workshop = Workshop(config.gpt_sovits)
+        self._voices = VoiceManager(
+            config.gpt_sovits, service, workshop, weights_dir=config.api_v2.weights_dir
+        )
+        self._jobs: JobRunner | None = None
+        jobs: list[Operation] = []
+        if config.jobs.dir is not None:
+            self._jobs = JobRunner(service, config, webhook_secret=secrets.webhook_secret)
+            jobs = JobsApi(self._jobs, config).operations()
+            metrics.watch_jobs(self._jobs.by_state)
         self._websocket = WebSocketDoor(service, config)
         self._http = HttpDoor(
             config,
             access,
             [
                 *OpenAiApi(service, config).operations(),
+                *VoicesApi(self._voices, config.http).operations(),
+                *jobs,
                 *self._websocket.operations(),
                 *more,
             ],
@@ -47,11 +65,20 @@ class Rest:
         """Listen.  Returns the port, 1 for a Unix socket.  Raises `OSError`."""
         return await self._http.start(address)
 
-    def ready(self) -> None:
-        """What waits for the service may begin."""
+    async def ready(self) -> None:
+        """The service can speak: begin what waited for it."""
+        await self._voices.start()
+        if self._jobs is not None:
+            await self._jobs.start()
         self._http.ready()
 
     async def stop(self, grace_s: float) -> None:
-        """Take nothing new, let what runs end, cut it off after `grace_s`.  Idempotent."""
+        """Take nothing new, let what runs end, cut it off after `grace_s`.  Idempotent.
+
+        Jobs are left where they are, for the next start.
+        """
+        if self._jobs is not None:
+            await self._jobs.stop()
         await self._websocket.stop(grace_s)
         await self._http.stop(grace_s)
+        await self._voices.stop()
