@@ -10,6 +10,7 @@ import pytest
 
 from tests.tts.doors import Door, in_process, over_grpc, over_grpc_mutual_tls, over_grpc_tls
 from tests.tts.fake_engine import RATE_HZ, VOICES, FakeEngine, ramp_pcm
+from tests.tts.rest import over_rest
 from tts.config import AudioConfig, ChunksConfig, LimitsConfig, ServiceConfig
 from tts.errors import (
     BadRequest,
@@ -31,7 +32,7 @@ CONFIG = ServiceConfig(
 REQUEST = SynthesisRequest("Hello there, Ann.", "ann", "en")
 
 
-REMOTE = [over_grpc, over_grpc_tls, over_grpc_mutual_tls]
+REMOTE = [over_grpc, over_grpc_tls, over_grpc_mutual_tls, over_rest]
 
 
 @pytest.fixture(

@@ -36,7 +36,7 @@ from tts.servers.http import context_of, json_body
 from tts.servers.operations import Answer, Operation
 from tts.service import SynthesisService
 from tts.text.language_guess import guess
-from tts.types import Mark, MarkKind, SpeechChunk, SynthesisRequest, Voice
+from tts.types import MARK_KINDS, Mark, MarkKind, SpeechChunk, SynthesisRequest, Voice
 
 DOOR = "openai"
 MODEL = "parley"
@@ -66,10 +66,15 @@ VOICE_NAMES = (
 SPEECH_FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 
 
+def _allowed(**keywords: Any) -> Any:
+    """What the document says of a field, and the service judges."""
+    return Field(json_schema_extra=keywords)
+
+
 class VoiceId(BaseModel):
     """A voice by its id."""
 
-    id: Annotated[str, Field(min_length=1, max_length=200)]
+    id: str
 
 
 class SpeechRequest(BaseModel):
@@ -88,35 +93,35 @@ class SpeechRequest(BaseModel):
 
     model: Annotated[str, Field(min_length=1, max_length=200)]
     """Any name: there is one model, and clients have names of their own."""
-    input: Annotated[str, Field(min_length=1)]
+    input: Annotated[str, _allowed(minLength=1)]
     """The text; `limits.max_text_chars` bounds it."""
-    voice: Annotated[str, Field(min_length=1, max_length=200)] | VoiceId
+    voice: Annotated[str, _allowed(minLength=1)] | VoiceId
     """A voice's id, a name of `openai.voices`, or one of OpenAI's own names, which mean the first
     voice that speaks the text's language."""
     instructions: str | None = None
     """Accepted, and without effect: choose an `emotion`."""
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] | None = "mp3"
     """`pcm` is mono, 16 bit, little-endian, 24 kHz unless `sample_rate_hz` says otherwise."""
-    speed: Annotated[float, Field(ge=MIN_SPEED, le=MAX_SPEED)] | None = 1.0
+    speed: Annotated[float, _allowed(minimum=MIN_SPEED, maximum=MAX_SPEED)] | None = 1.0
     """OpenAI takes 0.25 to 4; voices here keep sounding like themselves from 0.5 to 2."""
     stream_format: Literal["audio", "sse"] | None = "audio"
     """`audio`: the file itself. `sse`: events with parts of it."""
-    language: Annotated[str, Field(max_length=35)] | None = None
+    language: str | None = None
     """BCP 47 primary language of the text; without: guessed by its script among the voice's."""
-    emotion: Annotated[str, Field(max_length=200)] | None = ""
+    emotion: str | None = ""
     """One of the voice's emotions; empty: its first."""
-    marks: Annotated[list[MarkKind], Field(max_length=3)] | None = None
+    marks: list[Annotated[str, _allowed(enum=list(MARK_KINDS))]] | None = None
     """Kinds of marks wanted in events besides those of words."""
     sample_rate_hz: Annotated[int, Field(ge=0, le=96_000)] | None = None
     """Rate of the audio, one that the format has; 0 or none: the voice's own, or the next there is;
     none with `pcm`: 24000."""
-    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
+    seed: Annotated[int, _allowed(minimum=0, maximum=2**63 - 1)] | None = None
     """The same seed and text give the same audio in a cloned voice."""
-    top_k: Annotated[int, Field(ge=1, le=1025)] | None = None
-    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    temperature: Annotated[float, Field(ge=0, le=5)] | None = None
-    repetition_penalty: Annotated[float, Field(ge=0.1, le=10)] | None = None
-    """This and the three before are the cloned voice's own unless given."""
+    top_k: Annotated[int, _allowed(minimum=1, maximum=1025)] | None = None
+    """This and what follows are the cloned voice's own unless given."""
+    top_p: Annotated[float, _allowed(minimum=0, maximum=1)] | None = None
+    temperature: Annotated[float, _allowed(minimum=0, maximum=5)] | None = None
+    repetition_penalty: Annotated[float, _allowed(minimum=0.1, maximum=10)] | None = None
 
 
 class MarkBody(BaseModel):
@@ -278,8 +283,10 @@ class OpenAiApi:
             try:
                 first = await anext(chunks)
             except TtsError as error:
-                raise error.about("input") if error.field == "text" else error
-            encoder = encoder_of(body, first)
+                if error.field == "text":
+                    error.about("input")
+                raise
+            encoder = await asyncio.to_thread(encoder_of, body, first)
             answer = web.StreamResponse()
             answer.headers["X-Voice"] = first.voice
             answer.headers["X-Sample-Rate"] = str(encoder.rate_hz)
