@@ -18,6 +18,7 @@ import secrets
 import stat
 import time
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 
 from loguru import logger
@@ -175,24 +176,37 @@ class DiskCache:
 
 def _store(path: Path, key: str, data: bytes) -> None:
     """Bring all of `data` to the disk, then give it its name.  Raises `OSError`."""
-    scratch = path.with_name(f".{key}.{secrets.token_hex(8)}.part")
-    with open(os.open(scratch, _WRITE_FLAGS, 0o600), "wb", buffering=0) as file:
+    with _scratch(path.parent, key) as file:
         try:
-            # As long as it is locked, somebody is at work on it.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             left = memoryview(data)
             while left:
                 left = left[file.write(left) :]
             os.fsync(file.fileno())
-            os.replace(scratch, path)
+            os.replace(file.name, path)
         except BaseException:
-            _remove(scratch)
+            _remove(Path(file.name))
             raise
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _scratch(folder: Path, key: str) -> FileIO:
+    """A new scratch file, locked: as long as it is, somebody is at work on it."""
+    while True:
+        path = folder / f".{key}.{secrets.token_hex(8)}.part"
+        file = FileIO(path, "wb", opener=lambda name, _: os.open(name, _WRITE_FLAGS, 0o600))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink:
+                return file
+        except BaseException:
+            file.close()
+            raise
+        # Another process' sweep came between the file and its lock.
+        file.close()
 
 
 def _remove(path: Path) -> bool:

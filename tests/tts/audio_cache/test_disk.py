@@ -148,6 +148,26 @@ def test_scratch_files_of_the_dead_are_removed_and_those_of_the_living_are_not(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_scratch_file_that_is_swept_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process' sweep finds it between the two; then nothing was written for a minute."""
+    lock = fcntl.flock
+    swept: list[Path] = []
+
+    def late(file: Any, operation: int) -> None:
+        if not swept:
+            swept.extend(tmp_path.iterdir())
+            swept[0].unlink()
+        lock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    kept = cache(tmp_path)
+    kept.write(KEYS[0], recording(100))
+    assert (kept.read(KEYS[0]), kept.writes, len(swept)) == (recording(100), 1, 1)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{KEYS[0]}.speech"]
+
+
 @quick
 @given(
     st.lists(
@@ -255,12 +275,14 @@ def test_a_full_or_read_only_disk_is_one_warning_and_what_is_there_is_still_serv
     kept = cache(tmp_path)
     kept.write(KEYS[0], recording(100))
 
-    def full(_: int) -> None:
+    tries: list[int] = []
+
+    def full(fd: int) -> None:
+        tries.append(fd)
         raise OSError(number, os.strerror(number))
 
-    tries: list[int] = []
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", lambda fd: (tries.append(fd), full(fd)))
+        patch.setattr(os, "fsync", full)
         for _ in range(3):
             kept.write(KEYS[1], recording(100))
     assert [line["message"] for line in warnings] == ["audio is not kept on disk for now"]

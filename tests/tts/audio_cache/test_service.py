@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,10 @@ def test_a_stream_that_is_cut_off_keeps_nothing(tmp_path: Path) -> None:
     async def scenario() -> None:
         speaks = engine(gate=threading.Semaphore(0))
         assert speaks.gate is not None
+
+        def stepped(steps: int) -> bool:
+            return len(speaks.steps) >= steps
+
         async with running(speaks, dir=tmp_path) as service:
             for cut in ("closed", "cancelled"):
                 speaks.gate.release(2)
@@ -253,7 +258,7 @@ def test_a_stream_that_is_cut_off_keeps_nothing(tmp_path: Path) -> None:
                 else:
                     task = asyncio.create_task(collect(stream), name="reader")
                     steps = len(speaks.steps)
-                    await until(lambda steps=steps: len(speaks.steps) >= steps + 2)
+                    await until(partial(stepped, steps + 2))
                     task.cancel()
                     with pytest.raises(asyncio.CancelledError):
                         await task
