@@ -42,40 +42,50 @@ def check(request: SynthesisRequest, voices: Mapping[str, Voice], max_text_chars
 def check_length(chars: int, max_text_chars: int) -> None:
     """Raise `TextTooLong` for a text of more characters than are allowed."""
     if chars > max_text_chars:
-        raise TextTooLong(f"text has {chars} characters; at most {max_text_chars} are allowed")
+        raise TextTooLong(
+            f"text has {chars} characters; at most {max_text_chars} are allowed"
+        ).about("text")
 
 
 def check_words(text: str) -> None:
     """Raise `BadRequest` for a whole text in which there is nothing to say."""
     if not speakable(text):
-        raise BadRequest(f"text = {_short(text)}: it needs at least one letter or digit")
+        raise BadRequest(f"text = {_short(text)}: it needs at least one letter or digit").about(
+            "text"
+        )
 
 
 def check_manner(request: SynthesisRequest, voices: Mapping[str, Voice]) -> None:
     """Raise `BadRequest` or `VoiceNotFound` for how a text is to be spoken, whatever it is."""
     if not MIN_SPEED <= request.speed <= MAX_SPEED:
-        raise BadRequest(f"speed = {request.speed!r}: allowed are {MIN_SPEED} to {MAX_SPEED}")
+        raise BadRequest(
+            f"speed = {request.speed!r}: allowed are {MIN_SPEED} to {MAX_SPEED}"
+        ).about("speed")
     if request.voice not in voices:
         listed = sorted(voice.id for voice in voices.values() if voice.is_listed)
-        raise VoiceNotFound(f"voice = {_short(request.voice)}: there are {', '.join(listed)}")
+        raise VoiceNotFound(
+            f"voice = {_short(request.voice)}: there are {', '.join(listed)}"
+        ).about("voice")
     voice = voices[request.voice]
     if request.language not in voice.languages:
         raise BadRequest(
             f"language = {_short(request.language)}: voice {voice.id!r} speaks "
             f"{', '.join(voice.languages)}"
-        )
+        ).about("language")
     if request.emotion and request.emotion not in voice.emotions:
         raise BadRequest(
             f"emotion = {_short(request.emotion)}: voice {voice.id!r} has "
             f"{', '.join(voice.emotions) or 'none to choose'}"
-        )
+        ).about("emotion")
     for kind in request.marks:
         if kind not in MARK_KINDS:
-            raise BadRequest(f"marks = {_short(kind)}: there are {', '.join(MARK_KINDS)}")
+            raise BadRequest(f"marks = {_short(kind)}: there are {', '.join(MARK_KINDS)}").about(
+                "marks"
+            )
     for field, (lowest, highest) in _SAMPLING.items():
         value = getattr(request, field)
         if value is not None and not lowest <= value <= highest:
-            raise BadRequest(f"{field} = {value!r}: allowed are {lowest} to {highest}")
+            raise BadRequest(f"{field} = {value!r}: allowed are {lowest} to {highest}").about(field)
 
 
 class Gate:

@@ -509,5 +509,5 @@ def _bad_request(error: ValidationError, model: type[BaseModel]) -> BadRequest:
     if problem["type"] == "json_invalid":
         return BadRequest(f"the body is no JSON: {problem['ctx']['error']}")
     refused = BadRequest("; ".join(explain(error, model)))
-    where = ".".join(str(part) for part in problem["loc"])
-    return refused.about(where) if where else refused
+    # Where a field may be one of several things, what follows its name says which, not where.
+    return refused.about(str(problem["loc"][0])) if problem["loc"] else refused
