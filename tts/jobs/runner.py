@@ -119,7 +119,7 @@ class JobRunner:
         """Jobs that are taken and not yet begun."""
         return sum(job.state == "queued" for job in self._store.jobs.values())
 
-    def by_state(self) -> dict[str, float]:
+    def by_state(self) -> dict[str, int]:
         """How many jobs are in which state."""
         return dict(Counter(job.state for job in self._store.jobs.values()))
 
