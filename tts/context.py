@@ -38,6 +38,8 @@ class CallContext:
     """The caller's trace, as `tts.tracing.extract` found it; "": none."""
     patient: bool = False
     """Nobody waits for the audio: live callers go first, and no light voice speaks instead."""
+    keep: bool = True
+    """Whether the audio may be asked for again, and is worth a place in the cache."""
 
 
 LOCAL = CallContext()

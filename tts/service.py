@@ -71,6 +71,11 @@ class SynthesisService:
             if voice.is_listed
         )
 
+    def find_voice(self, voice_id: str) -> Voice | None:
+        """A voice that can speak now, also one that is not told of."""
+        voice = self._roster.voices.get(voice_id)
+        return voice and replace(voice, sample_rate_hz=self._wire_rate_hz(voice))
+
     @property
     def streams(self) -> int:
         """Requests being spoken now."""
@@ -277,7 +282,7 @@ class SynthesisService:
         """Keeps what is spoken in the voice that was asked for, as that voice is now.  Long work
         that nobody waits for would push out what is asked for often; a text that is being written
         is no request that comes again."""
-        kept = is_whole and not context.patient
+        kept = is_whole and context.keep and not context.patient
         return self._cache.recorder(self._key(request) if kept else None, request.voice)
 
     async def start(self, *, trial: bool = True) -> None:
