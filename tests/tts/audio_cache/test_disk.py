@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from loguru import logger
 
@@ -22,6 +22,9 @@ from tts.audio_cache.encoding import encode
 from tts.audio_cache.recording import Recording
 
 DAY_S = 86_400.0
+
+few = settings(quick, max_examples=25)
+"""Each writes files, and waits until they are on the disk."""
 
 
 class Clock:
@@ -60,7 +63,7 @@ def warnings() -> Iterator[list[dict[str, Any]]]:
     logger.remove(sink)
 
 
-@quick
+@few
 @given(RECORDINGS)
 def test_what_is_written_is_read_even_by_the_next_process(kept: Recording) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -168,7 +171,7 @@ def test_a_scratch_file_that_is_swept_before_it_is_locked_is_made_again(
     assert [path.name for path in tmp_path.iterdir()] == [f"{KEYS[0]}.speech"]
 
 
-@quick
+@few
 @given(
     st.lists(
         st.tuples(st.sampled_from(KEYS), st.none() | st.integers(0, 700)), min_size=1, max_size=25
