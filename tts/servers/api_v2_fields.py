@@ -6,9 +6,10 @@ Pure; any thread.
 """
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from tts.text.cutting import METHODS, cut
 from tts.text.language_guess import guess
@@ -68,11 +69,12 @@ class TtsFields(BaseModel):
     overlap_length: int = 2
     min_chunk_length: int = 16
 
-    @field_validator("*", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _null_is_not_given(cls, value: object, info: Any) -> object:
-        field = cls.model_fields[info.field_name]
-        return field.get_default(call_default_factory=True) if value is None else value
+    def _null_is_not_given(cls, values: object) -> object:
+        if not isinstance(values, Mapping):
+            return values
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     def streams(self) -> bool:
@@ -116,14 +118,17 @@ def language_of(code: str, text: str, languages: tuple[str, ...]) -> str:
     return code.removeprefix("all_")
 
 
-def to_request(fields: TtsFields, voice: Voice, emotion: str) -> SynthesisRequest:
+def to_request(
+    fields: TtsFields, voice: Voice, emotion: str, *, max_text_chars: int
+) -> SynthesisRequest:
     """A request in our words; limits are the service's.
 
     The parts that upstream's method makes of the text are joined by line breaks, which end a
-    sentence here.  A light voice takes no sampling.
+    sentence here; a text that would be too long with them stays as it is.  A light voice takes no
+    sampling.
     """
     language = language_of(fields.text_lang, fields.text, voice.languages)
-    parts = cut(fields.text, language=language, method=fields.text_split_method)
+    text = "\n".join(cut(fields.text, language=language, method=fields.text_split_method))
     given = fields.model_fields_set
     sampling: dict[str, Any] = {}
     if voice.engine == "gpt-sovits":
@@ -133,7 +138,7 @@ def to_request(fields: TtsFields, voice: Voice, emotion: str) -> SynthesisReques
             sampling["top_k"] = min(sampling["top_k"], MAX_TOP_K)
         sampling["seed"] = secrets.randbelow(2**32) if fields.seed == -1 else fields.seed
     return SynthesisRequest(
-        text="\n".join(parts) if parts else fields.text,
+        text=text if 0 < len(text) <= max_text_chars else fields.text,
         voice=voice.id,
         language=language,
         speed=fields.speed_factor,

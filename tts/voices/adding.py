@@ -95,8 +95,8 @@ def write_voice(folder: Path, new: NewVoice, reference: NewReference) -> Sequenc
             "consent": new.consent,
         }
     )
-    _check_weights("t2s", new.t2s)
-    _check_weights("sovits", new.sovits)
+    check_weights("t2s", new.t2s)
+    check_weights("sovits", new.sovits)
     checked = check_clip(reference.clip, denoised=new.denoise)
     accepted([checked])
     folder.mkdir(parents=True)
@@ -203,7 +203,7 @@ def _written(weights: str, voices_dir: Path) -> str:
     return str(path)
 
 
-def _check_weights(kind: str, weights: str) -> None:
+def check_weights(kind: str, weights: str) -> None:
     """Raise `VoiceError` unless the weights are of this kind; official ones may still be pulled."""
     if weights.startswith(PREFIX):
         return

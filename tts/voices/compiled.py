@@ -2,29 +2,24 @@
 
 In: a `CompiledVoice` to save, or the path of a saved one.  Out: one safetensors file, or the voice.
 numpy only: whoever speaks makes tensors of it on their device.  Knows nothing of manifests, models
-or of how the numbers came to be.  Any thread.
+or of how the numbers came to be.  The package safetensors, of an extra, is imported when a file is
+read or written.  Any thread.
 """
 
 import json
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tts.carriers import missing
 from tts.voices.errors import NotCompiled
-
-try:
-    from safetensors import SafetensorError, safe_open
-    from safetensors.numpy import save
-except ImportError as missing:
-    raise ImportError(
-        "compiled voices need the package safetensors: pip install 'parley-voice[gpt-sovits]'"
-    ) from missing
 
 FILE_NAME = "compiled.safetensors"
 """What the state is called in its voice's folder."""
@@ -95,6 +90,8 @@ def save_compiled(voice: CompiledVoice, path: Path) -> None:
 
     Raises `OSError` when it cannot be written; then `path` is as it was.
     """
+    with _explained():
+        from safetensors.numpy import save
     about = {
         _LAYOUT: _LAYOUT_VERSION,
         "emotions": json.dumps(list(voice.prompts)),
@@ -129,8 +126,11 @@ def save_compiled(voice: CompiledVoice, path: Path) -> None:
 def load_compiled(path: Path) -> CompiledVoice:
     """Read a saved state and check it.
 
-    Raises `NotCompiled` when there is none, or when it is damaged or of another layout.
+    Raises `NotCompiled` when there is none, or when it is damaged or of another layout, and
+    `ImportError` naming the extra without safetensors.
     """
+    with _explained():
+        from safetensors import SafetensorError, safe_open
     shown = f"{path.parent.name}/{path.name}"
     try:
         about = path.stat()
@@ -148,6 +148,14 @@ def load_compiled(path: Path) -> CompiledVoice:
         raise NotCompiled(f"{shown}: not there; the voice is not compiled yet") from None
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise NotCompiled(f"{shown}: cannot be used: {error}; compile the voice again") from error
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise missing("safetensors", needed_for="compiled voices") from error
 
 
 def _voice(about: Mapping[str, str], arrays: Mapping[str, NDArray[np.generic]]) -> CompiledVoice:

@@ -113,7 +113,7 @@ def drop_unused_weights(voices_dir: Path) -> None:
     for path in voices_dir.glob(f"*/{FILE_NAME}"):  # hidden ones too
         try:
             compiled = load_compiled(path)
-        except NotCompiled:
+        except (NotCompiled, ImportError):
             return  # nobody knows what it needs
         used |= {compiled.t2s_sha256, compiled.sovits_sha256}
     for path in (voices_dir / WEIGHTS_FOLDER).glob("*.safetensors"):
@@ -137,7 +137,7 @@ def look_at(folder: Path, pretrained_dir: Path) -> StoredVoice:
         return voice(State.BROKEN, str(error), None, None)
     try:
         compiled = load_compiled(folder / FILE_NAME)
-    except NotCompiled as error:
+    except (NotCompiled, ImportError) as error:
         return voice(State.NOT_COMPILED, str(error), manifest, None)
     for sha256 in (compiled.t2s_sha256, compiled.sovits_sha256):
         path = weights_path(folder.parent, sha256)
