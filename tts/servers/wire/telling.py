@@ -1,8 +1,8 @@
 """A request's chunks as the events of the WebSocket door.
 
 In: `SpeechChunk`s in order.  Out: `accepted`, audio as the client wants it, marks, progress and
-`done`.  Knows nothing of sockets and sessions.  With a format other than PCM it computes for milliseconds:
-then feed it in a thread.
+`done`.  Knows nothing of sockets and sessions.  With a format other than PCM it computes for
+milliseconds: then feed it in a thread.
 """
 
 from collections.abc import Iterator

@@ -7,6 +7,7 @@ docs/protocols/websocket.md.
 
 import difflib
 import json
+import re
 import struct
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -33,7 +34,8 @@ MIN_CHUNK_MS, MAX_CHUNK_MS = 10, 1000
 MAX_NUMBER = 2**32 - 1
 """Highest number of a frame."""
 
-Id = Annotated[str, Field(pattern=rf"^[\x21-\x7e]{{1,{MAX_ID_CHARS}}}$")]
+_ID = rf"[\x21-\x7e]{{1,{MAX_ID_CHARS}}}"
+Id = Annotated[str, Field(pattern=f"^{_ID}$")]
 
 
 class Message(BaseModel):
@@ -192,9 +194,8 @@ def parse(text: str) -> ClientMessage | Refusal:
 
 def _about(data: dict[str, Any]) -> str | None:
     """The id that a message has, if it is one."""
-    one = data.get("id")
-    is_id = isinstance(one, str) and 0 < len(one) <= MAX_ID_CHARS
-    return one if is_id and all("!" <= char <= "~" for char in one) else None
+    id = data.get("id")
+    return id if isinstance(id, str) and re.fullmatch(_ID, id) else None
 
 
 def _hint(kind: object) -> str:
@@ -360,6 +361,8 @@ def _json(type_: str, **fields: Any) -> str:
 
 def _error_fields(error: TtsError) -> dict[str, Any]:
     fields: dict[str, Any] = {"code": error.code, "message": str(error)}
+    if error.field is not None:
+        fields["field"] = error.field
     if error.retry_after_s is not None:
         fields["retry_after_s"] = error.retry_after_s
     return fields
