@@ -320,6 +320,8 @@ class JobRunner:
             fruitless=job.fruitless + 1,
         )
         await self._store.put(job)
+        if self._store.jobs.get(job.id) != job:
+            return  # cancelled while that was written
         task = asyncio.create_task(self._speaking.finish(job), name=f"jobs-{job.id}")
         self._running[job.id] = task
         try:

@@ -182,6 +182,11 @@ class JobsApi:
                 answers={
                     200: Answer(description="The file.", content=audio),
                     206: Answer(description="The bytes of the header Range.", content=audio),
+                    416: Answer(
+                        description="The file has no byte of that range.",
+                        content={"application/json": None},
+                        headers={hdrs.CONTENT_RANGE: "How long the file is."},
+                    ),
                 },
                 errors=(JobNotFound, Unavailable),
             ),
