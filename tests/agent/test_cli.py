@@ -57,11 +57,15 @@ def test_check_tells_every_problem_and_fails(
     )
     settings = [f"calls.personas_dir={folder}", "calls.default_persona=ana"]
     settings += ["llm.local_model_path=/nowhere/model.gguf"]
+    phrases = tmp_path / "phrases.jsonl"
+    phrases.write_text('{"text": "Hello.", "voice": "heart"}\n', encoding="utf-8")
+    settings += [f"tts.service.cache.phrases={phrases}"]
     assert main(["check", *(part for text in settings for part in ("--set", text))]) == 1
     errors = capsys.readouterr().err
     assert 'calls.default_persona: unknown persona "ana"; did you mean "anna"?' in errors
     assert 'anna.toml: tools: unknown tool "tell_tim"; did you mean "tell_time"?' in errors
     assert "llm: local_model_path: /nowhere/model.gguf is no file" in errors
+    assert f"tts.service: cache.phrases: {phrases}: line 1: language: missing" in errors
 
 
 @pytest.mark.parametrize("command", ["serve", "check"])

@@ -9,6 +9,7 @@ OURS = {"agent", "tts", "transports", "bench", "tests"}
 TTS_FOR_AGENT = {
     "tts.client",
     "tts.types",
+    "tts.audio_cache.phrases",
     "tts.config",
     "tts.errors",
     "tts.servers.origin",
