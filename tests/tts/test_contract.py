@@ -11,6 +11,7 @@ import pytest
 from tests.tts.doors import Door, in_process, over_grpc, over_grpc_mutual_tls, over_grpc_tls
 from tests.tts.fake_engine import RATE_HZ, VOICES, FakeEngine, ramp_pcm
 from tests.tts.rest import over_rest
+from tests.tts.sockets import over_websocket
 from tts.config import AudioConfig, ChunksConfig, LimitsConfig, ServiceConfig
 from tts.errors import (
     BadRequest,
@@ -32,7 +33,7 @@ CONFIG = ServiceConfig(
 REQUEST = SynthesisRequest("Hello there, Ann.", "ann", "en")
 
 
-REMOTE = [over_grpc, over_grpc_tls, over_grpc_mutual_tls, over_rest]
+REMOTE = [over_grpc, over_grpc_tls, over_grpc_mutual_tls, over_rest, over_websocket]
 
 
 @pytest.fixture(

@@ -18,6 +18,7 @@ from tests.tts.doors import (
 )
 from tests.tts.fake_engine import ramp_pcm
 from tests.tts.reading_engine import WORD_SAMPLES, ReadingEngine
+from tests.tts.sockets import over_websocket
 from tests.tts.test_contract import CONFIG, collect, until
 from tts.config import LimitsConfig, ServiceConfig
 from tts.errors import (
@@ -43,7 +44,10 @@ REMOTE = [over_grpc, over_grpc_tls, over_grpc_mutual_tls]
 
 
 @pytest.fixture(
-    params=[in_process, *(pytest.param(door, marks=pytest.mark.real) for door in REMOTE)]
+    params=[
+        in_process,
+        *(pytest.param(door, marks=pytest.mark.real) for door in [*REMOTE, over_websocket]),
+    ]
 )
 def open_door(request: pytest.FixtureRequest) -> Open:
     return request.param
