@@ -10,9 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Self
 
+from loguru import logger
+
 from tts.audio.chain import BYTES_PER_SAMPLE
 from tts.audio_cache.behind import WriteBehind
-from tts.audio_cache.disk import DiskCache
+from tts.audio_cache.disk import REST_S, DiskCache
 from tts.audio_cache.key import key_of
 from tts.audio_cache.memory import MemoryCache
 from tts.audio_cache.recording import Recording
@@ -22,6 +24,9 @@ from tts.types import SpeechChunk, SynthesisRequest, Voice
 UNDER_WAY_BYTES: Final = 32_000_000
 """Audio of streams that have not ended, held so that it can be kept, all together; a stream for
 which there is no more room is spoken and not kept."""
+LOOK_S: Final = 1.0
+"""A folder that has not answered by then is not asked again for `disk.REST_S`: a request must not
+hang where a disk does."""
 _STOP_S = 5.0
 _READERS = 2
 _DAY_S = 86_400
@@ -65,6 +70,8 @@ class AudioCache:
             self._behind = WriteBehind(self._disk)
         self._is_on = config.memory_mb > 0 or config.dir is not None
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="tts-cache-read")
+        # On the loop's clock.
+        self._asks_disk_again_s = 0.0
         self._under_way_bytes = 0
         self._memory_hits = 0
         self._disk_hits = 0
@@ -131,10 +138,19 @@ class AudioCache:
         return Recorder(self, key, voice)
 
     async def _from_disk(self, key: str) -> Recording | None:
-        if self._disk is None:
-            return None
         loop = asyncio.get_running_loop()
-        recording = await loop.run_in_executor(self._readers, self._disk.read, key)
+        if self._disk is None or loop.time() < self._asks_disk_again_s:
+            return None
+        try:
+            async with asyncio.timeout(LOOK_S):
+                recording = await loop.run_in_executor(self._readers, self._disk.read, key)
+        except TimeoutError:
+            if loop.time() >= self._asks_disk_again_s:
+                logger.bind(waited_s=LOOK_S).warning(
+                    "the cache's folder does not answer, audio is not looked for there for now"
+                )
+            self._asks_disk_again_s = loop.time() + REST_S
+            return None
         if recording is not None:
             self._memory_evictions += self._memory.put(key, recording)
         return recording

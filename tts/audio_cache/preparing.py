@@ -6,7 +6,8 @@ loop's thread.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from loguru import logger
 
@@ -15,7 +16,7 @@ from tts.errors import TtsError
 from tts.limits import Gate
 from tts.types import SynthesisRequest
 
-Ask = Callable[[SynthesisRequest], Awaitable[bool]]
+Ask = Callable[[SynthesisRequest], Coroutine[Any, Any, bool]]
 
 
 class Preparing:
@@ -53,7 +54,7 @@ class Preparing:
         """Make a phrase, from its beginning again when somebody comes in between."""
         while True:
             await self._gate.quiet.wait()
-            making = asyncio.ensure_future(self._make(request))
+            making = asyncio.create_task(self._make(request), name="tts-phrase")
             coming = asyncio.create_task(self._gate.busy.wait(), name="tts-phrase-gives-way")
             try:
                 await asyncio.wait((making, coming), return_when=asyncio.FIRST_COMPLETED)

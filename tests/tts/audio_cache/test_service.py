@@ -15,7 +15,9 @@ from loguru import logger
 from tests.tts.audio_cache.recordings import KEYS, recording
 from tests.tts.fake_engine import RATE_HZ, VOICES, FakeEngine, builders, ramp_pcm
 from tests.tts.test_contract import collect, until
+from tts.audio_cache import cache as cache_module
 from tts.audio_cache.cache import UNDER_WAY_BYTES, AudioCache
+from tts.audio_cache.disk import DiskCache
 from tts.audio_cache.phrases import Phrase
 from tts.config import CacheConfig, ChunksConfig, LimitsConfig, ServiceConfig
 from tts.context import CallContext, Caller
@@ -235,6 +237,32 @@ def test_a_folder_that_cannot_be_had_costs_one_warning_and_no_request(
                 assert len((await service.synthesize(request)).pcm) == 2000
         warned = [line for line in lines if "not kept" in line["message"]]
         assert [line["reason"] for line in warned] == ["File exists"]
+
+    asyncio.run(scenario())
+
+
+def test_a_folder_that_hangs_costs_one_warning_and_no_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[dict[str, Any]]
+) -> None:
+    async def scenario() -> None:
+        hangs, asked = threading.Event(), []
+
+        def read(_: DiskCache, key: str) -> None:
+            asked.append(key)
+            hangs.wait(10)
+
+        monkeypatch.setattr(DiskCache, "read", read)
+        monkeypatch.setattr(cache_module, "LOOK_S", 0.05)
+        try:
+            async with running(engine(), dir=tmp_path) as service:
+                await asyncio.gather(service.synthesize(HELLO), service.synthesize(BYE))
+                # Memory serves on, and the folder is left in peace.
+                assert (await service.synthesize(HELLO)).cached
+                assert not (await service.synthesize(replace(HELLO, seed=1))).cached
+                assert len(asked) == 2
+        finally:
+            hangs.set()
+        assert len([line for line in lines if "does not answer" in line["message"]]) == 1
 
     asyncio.run(scenario())
 
