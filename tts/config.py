@@ -256,7 +256,8 @@ class CacheConfig(Table):
     """Audio that was made is kept for the next time it is asked for."""
 
     memory_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 64
-    """Memory for it, in millions of bytes; 0 keeps none."""
+    """Memory for it, in millions of bytes; 0 keeps none. What is still being spoken or written to
+    the folder takes up to 64 more."""
     dir: OptionalPath = None
     """Folder for it, in which it outlives the service; "" for none. No text is written there."""
     disk_mb: Annotated[int, Field(ge=1, le=100_000_000)] = 1000
