@@ -19,6 +19,7 @@ from agent.persona import Persona
 from agent.session import Session, SharedServices
 from agent.sessions import CallRecord
 from agent.silero import Silero
+from agent.speech_client import speech_client
 from agent.stt.decoder import Wanted
 from agent.stt.whisper import WhisperStt
 from agent.tools.builtin import builtin_registry
@@ -28,9 +29,8 @@ from agent.transcriptions import Events
 from agent.turns.turn_model import TurnModel
 from agent.turns.vad import VoiceActivity
 from transports.base import CallTransport
-from tts.client import TtsClient
 from tts.errors import TtsError
-from tts.tracing import set_up
+from tts.tracing import inject, set_up
 
 PASSAGE_ENGINES = frozenset({"gpt-sovits"})
 """Engines that carry the melody of a sentence over the clauses of a text; the others render each
@@ -62,7 +62,7 @@ class App:
         self._turn_model = TurnModel()
         self._http = new_http_client(llm_base_url)
         self._chat = OpenAiChat(config.llm, llm_base_url, secrets.llm_api_key, self._http)
-        self._tts = TtsClient(tts_address, first_chunk_timeout_s=config.tts.first_chunk_timeout_s)
+        self._tts = speech_client(config.tts, secrets, tts_address, inject=inject)
         self._tracing = set_up(config.tracing, TRACED_AS)
         self._loaded = False
 
