@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from loguru import logger
 
@@ -29,13 +29,16 @@ class Child:
         command: Sequence[str],
         *,
         pass_fds: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
         fatal_status: int | None = None,
         policy: RestartPolicy | None = None,
     ) -> None:
-        """`fatal_status` is the exit status after which starting again cannot help."""
+        """`environment`: variables besides this process' own.  `fatal_status` is the exit status
+        after which starting again cannot help."""
         self.name = name
         self._command = command
         self._pass_fds = pass_fds
+        self._environment = environment or {}
         self._fatal_status = fatal_status
         self._policy = policy or RestartPolicy()
         self._process: asyncio.subprocess.Process | None = None
@@ -90,7 +93,8 @@ class Child:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             pass_fds=self._pass_fds,
-            env=os.environ | {"LOGURU_AUTOINIT": "False"},  # each sets up its own log
+            # Each sets up its own log.
+            env={**os.environ, "LOGURU_AUTOINIT": "False", **self._environment},
             start_new_session=True,  # a Ctrl-C in the terminal is the supervisor's to handle
             preexec_fn=dies_with_parent(),
             limit=MAX_LINE_BYTES,

@@ -46,9 +46,9 @@ def _serve(args: argparse.Namespace) -> int:
 
     set_up_logging(args.log_level)
     try:
-        config, _ = _load(args)
+        config, secrets = _load(args)
         load_personas(config.calls.personas_dir)
-        return serve(config, log_level=args.log_level, say=_say_ready)
+        return serve(config, secrets, log_level=args.log_level, say=_say_ready)
     except ConfigError as error:
         return _refuse(error)
 

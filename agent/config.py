@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "PARLEY_TOKEN": "Bearer token of the daemon: see `server.token_env`.",
     "PARLEY_JWT_SECRET": "Secret of tokens signed with HS256: see `tts.service.access.jwt`.",
     "PARLEY_WEBHOOK_SECRET": "Secret that call-backs of jobs are signed with.",
+    "PARLEY_TTS_KEY": "Key for a speech service that runs elsewhere: see `tts.key_env`.",
     "PARLEY_LLM_API_KEY": "Key of the language model's endpoint: see `llm.api_key_env`.",
 }
 """Every variable with our prefix that is read; any other one is an error."""
@@ -208,6 +209,13 @@ class TtsConfig(Table):
     http_address: str = ""
     """Address of that service's HTTP door, for example "http://10.0.0.5:8080", which is then also
     reached through the daemon's port. With an empty `address`: that of the daemon's own service."""
+    key_env: str = "PARLEY_TTS_KEY"
+    """Name of the environment variable that holds the key for a service at `address`."""
+    tls: bool = False
+    """Whether the connection to `address` is encrypted."""
+    tls_ca: OptionalPath = None
+    """PEM file with the issuers of that service's certificate; "" for those that are trusted
+    anyway."""
     first_chunk_timeout_s: Seconds = 10.0
     """Time to the first audio of a piece."""
     service: ServiceConfig = ServiceConfig()
@@ -262,6 +270,8 @@ class Secrets:
     """Bearer token that requests must carry; None asks for none."""
     llm_api_key: str = field(default="none", repr=False)
     """Key for the language model's endpoint."""
+    tts_key: str | None = field(default=None, repr=False)
+    """Key for a speech service that runs elsewhere."""
     ice_credentials: Mapping[str, str] = field(
         default_factory=lambda: MappingProxyType({}), repr=False
     )
@@ -319,7 +329,8 @@ def read_secrets(config: Config, environ: Mapping[str, str]) -> Secrets:
     """
     ice_names = [server.credential_env for server in config.webrtc.ice_servers]
     credentials = {name: environ[name] for name in ice_names if name and name in environ}
-    declared = {config.server.token_env, config.llm.api_key_env, *filter(None, ice_names)}
+    named = (config.server.token_env, config.llm.api_key_env, config.tts.key_env)
+    declared = {*named, *filter(None, ice_names)}
     known = sorted({*ENVIRONMENT, *(name for name in declared if name.startswith(PREFIX))})
     problems = [
         Problem("environment", "", unknown(name, "variable", known))
@@ -347,6 +358,7 @@ def read_secrets(config: Config, environ: Mapping[str, str]) -> Secrets:
     return Secrets(
         token=token,
         llm_api_key=environ.get(config.llm.api_key_env) or "none",
+        tts_key=(environ.get(config.tts.key_env) or None) if config.tts.address else None,
         ice_credentials=MappingProxyType(credentials),
     )
 

@@ -25,6 +25,7 @@ from agent.metrics import CONTENT_TYPE, Metrics, merge
 from agent.persona import Persona
 from agent.sessions import NotAdmitted, RunningCall, Sessions, call_owner
 from agent.siblings import Siblings
+from agent.speech_proxy import PATHS as SPEECH_PATHS
 from agent.speech_proxy import SpeechProxy
 from agent.tables import ConfigError, fit, unknown
 from agent.transcriptions import PATH as TRANSCRIPTIONS
@@ -198,7 +199,7 @@ class Door:
             ]
         )
         if self._speech is not None:
-            app.add_routes(self._speech.routes())
+            app.add_routes([web.route("*", path, self._pass_speech) for path in SPEECH_PATHS])
         app.add_routes(_page_routes(self._web_dir))
         app.on_response_prepare.append(_add_headers)
         return app
@@ -341,9 +342,15 @@ class Door:
     async def _ice(self, request: web.Request) -> web.Response:
         return web.json_response({"iceServers": list(self._ice_servers)})
 
+    async def _pass_speech(self, request: web.Request) -> web.StreamResponse:
+        assert self._speech is not None
+        if self._token is not None and not self._speech.checks_keys:
+            _check_token(request, self._token)
+        return await self._speech.handle(request)
+
     async def _transcribe(self, request: web.Request) -> web.StreamResponse:
         """Whoever may have something spoken may have something written down."""
-        if self._speech is not None:
+        if self._speech is not None and self._speech.checks_keys:
             refusal = await self._speech.refusal(request)
             if refusal is not None:
                 return refusal

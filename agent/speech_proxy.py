@@ -47,16 +47,16 @@ _ANSWERED_HERE = frozenset(name.lower() for name in (hdrs.SERVER, hdrs.DATE))
 class SpeechProxy:
     """Passes requests on to one service."""
 
-    def __init__(self, address: str, *, max_body_bytes: int) -> None:
-        """`address` is "unix:/path" or "http://host:port"."""
+    def __init__(self, address: str, *, max_body_bytes: int, key: str | None = None) -> None:
+        """`address` is "unix:/path", of a service that asks for the daemon's own keys, or
+        "http://host:port" of one that runs elsewhere and is asked with `key`."""
         self._unix = address.removeprefix("unix:") if address.startswith("unix:") else None
         self._url = "http://speech" if self._unix is not None else address.rstrip("/")
+        self.checks_keys = self._unix is not None
+        """Whether the service knows whom the daemon lets in."""
         self._max_body_bytes = max_body_bytes
+        self._key = key
         self._session: aiohttp.ClientSession | None = None
-
-    def routes(self) -> list[web.RouteDef]:
-        """Return a route for each of the service's paths."""
-        return [web.route("*", path, self._pass) for path in PATHS]
 
     async def refusal(self, request: web.Request) -> web.Response | None:
         """Return how the service refuses the request's key or token; None when it is good.
@@ -64,9 +64,9 @@ class SpeechProxy:
         Raises `Unavailable` when the service is not there.
         """
         headers = {
-            name: request.headers[name]
-            for name in (hdrs.AUTHORIZATION, "X-API-Key")
-            if name in request.headers
+            name: value
+            for name, value in self._passed_on(request).items()
+            if name in (hdrs.AUTHORIZATION, "X-API-Key")
         }
         timeout = aiohttp.ClientTimeout(total=CONNECT_TIMEOUT_S)
         async with (
@@ -86,7 +86,8 @@ class SpeechProxy:
 
     async def metrics(self, token: str | None) -> str | None:
         """Return the service's metrics in Prometheus' words; None when it does not answer."""
-        headers = {hdrs.AUTHORIZATION: f"Bearer {token}"} if token else {}
+        key = self._key or token
+        headers = {hdrs.AUTHORIZATION: f"Bearer {key}"} if key else {}
         timeout = aiohttp.ClientTimeout(total=METRICS_TIMEOUT_S)
         try:
             async with self._connected().get(
@@ -102,8 +103,10 @@ class SpeechProxy:
             session, self._session = self._session, None
             await session.close()
 
-    async def _pass(self, request: web.Request) -> web.StreamResponse:
-        """Raises `Unavailable` when the service is not there, 413 for a huge body."""
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Pass a request on, and its answer back.
+
+        Raises `Unavailable` when the service is not there, 413 for a huge body."""
         length = request.content_length or 0
         if length > self._max_body_bytes:
             raise web.HTTPRequestEntityTooLarge(self._max_body_bytes, length)
@@ -117,7 +120,7 @@ class SpeechProxy:
             self._connected().request(
                 request.method,
                 self._url + request.path_qs,
-                headers=_passed_on(request),
+                headers=self._passed_on(request),
                 data=request.content if request.method in _UNSAFE else None,
                 allow_redirects=False,
             ) as answer,
@@ -146,7 +149,7 @@ class SpeechProxy:
         ]
         headers = {
             name: value
-            for name, value in _passed_on(request).items()
+            for name, value in self._passed_on(request).items()
             if not name.lower().startswith("sec-websocket-")
         }
         try:
@@ -175,6 +178,16 @@ class SpeechProxy:
             body = {"error": {"code": kind, "message": "the speech service refused the connection"}}
             return web.json_response(body, status=refusal.status)
 
+    def _passed_on(self, request: web.Request) -> Mapping[str, str]:
+        headers = CIMultiDict(
+            (name, value) for name, value in request.headers.items() if name.lower() not in _HOP
+        )
+        if request.remote:
+            headers["X-Forwarded-For"] = request.remote
+        if self._key is not None:
+            headers[hdrs.AUTHORIZATION] = f"Bearer {self._key}"
+        return headers
+
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = (
@@ -201,15 +214,6 @@ async def _explained() -> AsyncIterator[None]:
         raise
     except (aiohttp.ClientConnectionError, aiohttp.ServerTimeoutError) as error:
         raise Unavailable("the speech service cannot be reached; it may be starting") from error
-
-
-def _passed_on(request: web.Request) -> Mapping[str, str]:
-    headers = CIMultiDict(
-        (name, value) for name, value in request.headers.items() if name.lower() not in _HOP
-    )
-    if request.remote:
-        headers["X-Forwarded-For"] = request.remote
-    return headers
 
 
 async def _pump_both(

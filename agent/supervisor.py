@@ -22,7 +22,7 @@ from loguru import logger
 
 from agent import weights
 from agent.child import Child
-from agent.config import Config, LlmConfig, write_resolved
+from agent.config import Config, LlmConfig, Secrets, write_resolved
 from agent.lifeline import EXIT_FAILED, EXIT_UNUSABLE
 from agent.persona import load_personas
 from agent.siblings import Siblings
@@ -40,6 +40,7 @@ DRAIN_MARGIN_S = 15.0
 """What a worker may need beyond `server.drain_s`."""
 MODELS_STOP_S = 5.0
 MAX_TEMP_DIR_CHARS = 70
+TTS_TOKEN = "PARLEY_TOKEN"
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ class Supervisor:
                     silent[index] = 0
 
 
-def serve(config: Config, *, log_level: str, say: Callable[[str], None]) -> int:
+def serve(config: Config, secrets: Secrets, *, log_level: str, say: Callable[[str], None]) -> int:
     """Run a daemon; returns its exit status.  Raises `ConfigError` when it cannot start."""
 
     async def run(children: Children, listener: socket.socket, folder: Path) -> int:
@@ -185,11 +186,13 @@ def serve(config: Config, *, log_level: str, say: Callable[[str], None]) -> int:
         return await Supervisor(children, listener, folder, drain_s=drain_s, say=say).run()
 
     with listen(config.server.host, config.server.port) as listener, run_dir() as folder:
-        children = plan(config, listener, folder, log_level=log_level)
+        children = plan(config, secrets, listener, folder, log_level=log_level)
         return asyncio.run(run(children, listener, folder))
 
 
-def plan(config: Config, listener: socket.socket, folder: Path, *, log_level: str) -> Children:
+def plan(
+    config: Config, secrets: Secrets, listener: socket.socket, folder: Path, *, log_level: str
+) -> Children:
     """Decide which processes a configuration needs; starts none of them.
 
     Leaves the configuration in the run folder for the workers.  Raises `ConfigError` when a
@@ -201,7 +204,9 @@ def plan(config: Config, listener: socket.socket, folder: Path, *, log_level: st
         tts_address = f"unix:{folder / 'tts.sock'}"
         speech_address = f"unix:{folder / 'speech.sock'}"
         settings = service_settings(config).model_dump_json()
-        models.append(Child("tts", tts_command(settings, tts_address, speech_address, log_level)))
+        command = tts_command(settings, tts_address, speech_address, log_level)
+        # The service asks for the daemon's token itself, whatever variable it stands in here.
+        models.append(Child("tts", command, environment={TTS_TOKEN: secrets.token or ""}))
     llm_base_url = config.llm.base_url
     if not llm_base_url:
         port = _free_port()

@@ -143,7 +143,7 @@ async def talk_to_own_daemon(
     config = config.model_copy(update={"server": server})
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     with listen(server.host, server.port) as listener, run_dir() as folder:
-        children = plan(config, listener, folder, log_level="WARNING")
+        children = plan(config, secrets, listener, folder, log_level="WARNING")
         supervisor = Supervisor(
             children, listener, folder, drain_s=server.drain_s, say=ready.set_result
         )

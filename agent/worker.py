@@ -31,6 +31,7 @@ from agent.page import web_dir
 from agent.persona import Persona, load_personas, voice_problem
 from agent.sessions import CallRecord, Sessions, id_prefix
 from agent.siblings import Siblings, socket_path
+from agent.speech_client import speech_client
 from agent.speech_proxy import SpeechProxy
 from agent.stt.decoder import Wanted
 from agent.tables import ConfigError
@@ -39,7 +40,6 @@ from agent.weights import WeightsMissing
 from agent.writer import FileWriter
 from transports.base import CallTransport
 from transports.webrtc import IceServer, WebRtcPeer, WebRtcSettings
-from tts.client import TtsClient
 from tts.errors import TtsError
 from tts.types import Voice
 
@@ -167,8 +167,8 @@ class Worker:
         self._memory = MemoryKeeper(self._sessions.idle)
         self._sessions.on_ended = self._memory.call_ended
         self._personas = personas
-        self._tts = TtsClient(place.tts_address)
-        self._speech = _speech(config, place.speech_address)
+        self._tts = speech_client(config.tts, secrets, place.tts_address)
+        self._speech = _speech(config, secrets, place.speech_address)
         self._voices: dict[str, Voice] | None = None
         self._door = Door(
             server=config.server,
@@ -263,12 +263,12 @@ class Worker:
         await self._writer.close()
 
 
-def _speech(config: Config, address: str) -> SpeechProxy | None:
+def _speech(config: Config, secrets: Secrets, address: str) -> SpeechProxy | None:
     if not address:
         return None
     # Some form fields stand around a recording.
     most = config.tts.service.http.max_upload_bytes + config.tts.service.http.max_body_bytes
-    return SpeechProxy(address, max_body_bytes=most)
+    return SpeechProxy(address, max_body_bytes=most, key=secrets.tts_key)
 
 
 def _runner(app: web.Application) -> web.AppRunner:

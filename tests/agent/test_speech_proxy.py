@@ -236,6 +236,30 @@ def test_the_service_s_metrics_stand_among_the_daemon_s(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_a_service_elsewhere_is_asked_with_its_key_by_those_who_have_the_daemon_s_token(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        service = Service()
+        service.key = "theirs"
+        runner = web.AppRunner(service.app())
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+        proxy = SpeechProxy(f"http://127.0.0.1:{port}", max_body_bytes=1000, key="theirs")
+        async with FakeWorker(tmp_path, token="ours", speech=proxy).open() as client:
+            assert (await client.get("/v1/models")).status == 401
+            assert (await client.get("/v1/models", headers=bearer("theirs"))).status == 401
+            assert (await client.get("/v1/models", headers=bearer("ours"))).status == 200
+            refused = await client.send("POST", "/v1/audio/transcriptions", data=b"x")
+            assert refused.status == 401
+        await proxy.close()
+        await runner.cleanup()
+
+    asyncio.run(scenario())
+
+
 def test_who_may_not_have_something_spoken_may_not_have_something_written_down(
     tmp_path: Path,
 ) -> None:

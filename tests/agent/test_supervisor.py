@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.child import Child
-from agent.config import Config, LlmConfig, read_resolved
+from agent.config import Config, LlmConfig, Secrets, read_resolved
 from agent.lifeline import EXIT_FAILED, EXIT_UNUSABLE
 from agent.restart import Backoff, RestartPolicy
 from agent.supervisor import (
@@ -24,6 +24,7 @@ from agent.supervisor import (
 )
 from agent.tables import ConfigError
 
+SECRETS = Secrets()
 QUICK = Backoff(first_s=0.01, factor=1.0)
 
 
@@ -145,7 +146,7 @@ def test_remote_services_are_not_started_here(tmp_path: Path) -> None:
     def names(tables: dict[str, object]) -> list[str]:
         config = Config.model_validate(tables)
         with listen("127.0.0.1", 0) as listener:
-            children = plan(config, listener, tmp_path, log_level="INFO")
+            children = plan(config, SECRETS, listener, tmp_path, log_level="INFO")
         assert read_resolved(tmp_path / "config.json") == config
         return [child.name for child in children.all]
 
@@ -157,6 +158,19 @@ def test_remote_services_are_not_started_here(tmp_path: Path) -> None:
         "worker-0",
         "worker-1",
     ]
+
+
+def test_a_child_has_its_own_variables_besides_the_parent_s() -> None:
+    async def scenario() -> None:
+        child = Child(
+            "child",
+            ["/bin/sh", "-c", 'test "$PARLEY_TOKEN" = t && test -n "$PATH"'],
+            environment={"PARLEY_TOKEN": "t"},
+            fatal_status=0,
+        )
+        assert await child.run() == 0
+
+    run(scenario)
 
 
 def test_cloned_voices_of_personas_are_loaded_before_the_first_call(tmp_path: Path) -> None:
