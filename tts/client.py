@@ -7,11 +7,11 @@ thread.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, MutableMapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
@@ -25,9 +25,11 @@ from tts.servers.messages import (
     voice_from_wire,
 )
 from tts.servers.proto import tts_pb2, tts_pb2_grpc
-from tts.servers.status import from_status
+from tts.servers.status import Metadata, from_status
 from tts.servers.until import until_set
 from tts.types import SpeechChunk, SynthesisRequest, Voice
+
+T = TypeVar("T")
 
 _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 50),
@@ -188,13 +190,14 @@ class TtsClient:
             cancelling = asyncio.create_task(
                 _cancel(call, writing, cancel), name="tts-client-cancel"
             )
+        ending = _Ending(call)
         timeout_s = self._first_chunk_timeout_s
         try:
             while True:
-                message = await self._read(call, timeout_s, writing)
+                message = await self._read(call, ending, timeout_s, writing)
                 if message is grpc.aio.EOF:
                     # The stream's status decides whether this was its end.
-                    await self._in_time(_ended(call), self._call_timeout_s)
+                    await self._in_time(_ended(call), self._call_timeout_s, ending)
                     return
                 yield chunk_from_wire(message)
                 timeout_s = self._next_chunk_timeout_s
@@ -205,7 +208,9 @@ class TtsClient:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _read(self, call: Any, timeout_s: float, writing: asyncio.Task[None] | None) -> Any:
+    async def _read(
+        self, call: Any, ending: "_Ending", timeout_s: float, writing: asyncio.Task[None] | None
+    ) -> Any:
         """The next message; its time begins when the text has been written."""
         reading = asyncio.ensure_future(call.read())
         try:
@@ -213,12 +218,12 @@ class TtsClient:
                 await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
                 if writing.done():
                     writing.result()
-            return await self._in_time(reading, timeout_s)
+            return await self._in_time(reading, timeout_s, ending)
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
-    async def _in_time(self, answer: Any, timeout_s: float) -> Any:
+    async def _in_time(self, answer: Any, timeout_s: float, ending: "_Ending | None" = None) -> Any:
         """Await a call's answer; its failure as an error of ours.  Cancelling cancels the call."""
         try:
             async with asyncio.timeout(timeout_s):
@@ -226,9 +231,45 @@ class TtsClient:
         except TimeoutError as error:
             raise Unavailable(f"{self._address} gave no answer in {timeout_s} s") from error
         except grpc.aio.AioRpcError as error:
-            raise from_status(
-                error.code(), error.details() or "", error.trailing_metadata()
-            ) from error
+            code, details, trailing = error.code(), error.details(), error.trailing_metadata()
+            if ending is not None and ending.known is not None:
+                code, details, trailing = ending.known
+            if code is grpc.StatusCode.OK:
+                return grpc.aio.EOF
+            raise from_status(code, details or "", trailing) from error
+
+
+class _Ending:
+    """How the service ended a call.
+
+    `grpc.aio` forgets it when a message was just being written, and calls it INTERNAL
+    (github.com/grpc/grpc/issues/36066); but it tells when the status comes.
+    """
+
+    def __init__(self, call: Any) -> None:
+        self.known: tuple[grpc.StatusCode, str | None, Metadata | None] | None = None
+        """Status, message and trailing metadata; None: it has not ended."""
+        call.add_done_callback(self._note)
+
+    def _note(self, call: Any) -> None:
+        # A task would find the status replaced already; that of a call that is done is there.
+        if self.known is None:
+            self.known = (
+                _at_once(call.code()),
+                _at_once(call.details()),
+                _at_once(call.trailing_metadata()),
+            )
+
+
+def _at_once(answer: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine returns that has nothing to wait for."""
+    try:
+        answer.send(None)
+    except StopIteration as ended:
+        value: T = ended.value
+        return value
+    answer.close()
+    raise RuntimeError("a status is not there when it is said to be")
 
 
 async def _write(
