@@ -128,7 +128,8 @@ def to_request(
     sampling.
     """
     language = language_of(fields.text_lang, fields.text, voice.languages)
-    text = "\n".join(cut(fields.text, language=language, method=fields.text_split_method))
+    parts = cut(fields.text, language=language, method=fields.text_split_method)
+    text = "\n".join(part.strip() for part in parts)
     given = fields.model_fields_set
     sampling: dict[str, Any] = {}
     if voice.engine == "gpt-sovits":

@@ -19,11 +19,15 @@ def file_inside(folder: Path | None, name: str, *, field: str) -> Path:
     if not parts or "\0" in name or "\\" in name or name.startswith("/") or ".." in parts:
         raise BadRequest(f"{field} = {shown}: allowed is the name of a file in the folder for it")
     path = folder
-    for part in parts:
-        path = path / part
-        if path.is_symlink():
-            raise BadRequest(f"{field} = {shown}: it is a symbolic link, which is not followed")
-    if not path.is_file():
+    try:
+        for part in parts:
+            path = path / part
+            if path.is_symlink():
+                raise BadRequest(f"{field} = {shown}: it is a symbolic link, which is not followed")
+        is_there = path.is_file()
+    except OSError:  # a name that no file can have
+        is_there = False
+    if not is_there:
         raise BadRequest(f"{field} = {shown}: there is no such file in the folder for it")
     return path
 

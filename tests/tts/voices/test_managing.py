@@ -18,49 +18,18 @@ from tests.tts.voices.folders import (
     save_clip,
     save_noisy_clip,
 )
+from tests.tts.voices.scripted import FolderOffering, ScriptedWorkshop
 from tts.config import GptSovitsConfig
 from tts.errors import BadRequest, Overloaded, VoiceConflict, VoiceNotFound
-from tts.types import Voice
 from tts.voices import workshop
 from tts.voices.adding import NewVoice
 from tts.voices.errors import ClipRefused, VoiceError
 from tts.voices.managing import Upload, VoiceManager, clear_scratch
 from tts.voices.manifest import FILE_NAME, ConsentTable, load_manifest
-from tts.voices.store import hidden_id, list_voices
-from tts.voices.workshop import Workshop
+from tts.voices.store import hidden_id
 
 CONSENT = ConsentTable(who="Ada L.", when=datetime.date(2026, 11, 3), what="The shop's phone.")
 NEW = NewVoice("Ada", "ada.ckpt", "sub/ada.pth", consent=CONSENT)
-LIGHT = Voice("heart", ("en",), 24000, "hibari")
-
-
-class ScriptedWorkshop(Workshop):
-    """Compiles at once, or when told to, or fails."""
-
-    def __init__(self, config: GptSovitsConfig) -> None:
-        super().__init__(config)
-        self.go_on = asyncio.Event()
-        self.go_on.set()
-        self.error: Exception | None = None
-
-    async def _compile(self, folder: Path) -> None:
-        await self.go_on.wait()
-        if self.error is not None:
-            raise self.error
-        pretend_compiled(folder)
-
-
-@dataclass
-class FolderOffering:
-    """Offers the compiled voices of a folder, as of when it was told to look."""
-
-    voices_dir: Path
-    voices: tuple[Voice, ...] = (LIGHT,)
-
-    async def refresh_voices(self) -> None:
-        found = [one for one in list_voices(self.voices_dir, Path("none")) if one.compiled]
-        cloned = [Voice(one.id, one.compiled.languages, 32000, "gpt-sovits") for one in found]
-        self.voices = (LIGHT, *cloned)
 
 
 @dataclass
