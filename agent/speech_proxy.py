@@ -19,6 +19,7 @@ PATHS = (
     "/v1/{rest:.*}",
     "/ws/tts",
     "/tts",
+    "/speakers",
     "/control",
     "/set_gpt_weights",
     "/set_sovits_weights",

@@ -11,6 +11,7 @@ from tts.config import Secrets, ServiceConfig
 from tts.health import Health
 from tts.jobs.runner import JobRunner
 from tts.metrics import Metrics
+from tts.servers.api_v2 import ApiV2
 from tts.servers.http import HttpDoor
 from tts.servers.jobs import JobsApi
 from tts.servers.openai import OpenAiApi
@@ -18,6 +19,7 @@ from tts.servers.operations import Operation
 from tts.servers.voices import VoicesApi
 from tts.servers.websocket import WebSocketDoor
 from tts.service import SynthesisService
+from tts.voices.clip_voices import ClipVoices
 from tts.voices.managing import VoiceManager
 from tts.voices.workshop import Workshop
 
@@ -41,6 +43,7 @@ class Rest:
             config.gpt_sovits, service, workshop, weights_dir=config.api_v2.weights_dir
         )
         self._jobs: JobRunner | None = None
+        self._clip_voices = ClipVoices(config.gpt_sovits, service, workshop)
         jobs: list[Operation] = []
         if config.jobs.dir is not None:
             self._jobs = JobRunner(service, config, webhook_secret=secrets.webhook_secret)
@@ -54,6 +57,7 @@ class Rest:
                 *OpenAiApi(service, config).operations(),
                 *VoicesApi(self._voices, config.http).operations(),
                 *jobs,
+                *ApiV2(service, config, self._clip_voices).operations(),
                 *self._websocket.operations(),
                 *more,
             ],
@@ -82,3 +86,4 @@ class Rest:
         await self._websocket.stop(grace_s)
         await self._http.stop(grace_s)
         await self._voices.stop()
+        await self._clip_voices.stop()
