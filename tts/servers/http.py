@@ -22,7 +22,7 @@ from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, Vali
 from pydantic_core import core_schema
 
 from tts.access import Access
-from tts.config import ServiceConfig, explain
+from tts.config import ServiceConfig, TlsConfig, explain
 from tts.context import ANYONE, CallContext
 from tts.errors import BadRequest, Unavailable
 from tts.servers.failures import (
@@ -157,7 +157,7 @@ class HttpDoor:
             self._sites.append(site)
             return 1
         tls = None
-        if self._config.tls.certificate is not None:
+        if self._config.tls != TlsConfig():
             files = await asyncio.to_thread(TlsFiles, self._config.tls)
             tls = server_context(files)
         host, _, port = address.rpartition(":")
@@ -207,7 +207,7 @@ class HttpDoor:
                     loopback_only=loopback_only,
                     any_host=is_private or not self._access.is_open,
                 ),
-                authentication(self._access, is_private=is_private),
+                authentication(self._access),
                 bounded(config.http),
             ],
             # Each operation has its own bound; this one is for what aiohttp reads of a form.

@@ -26,7 +26,7 @@ from tts.servers.failures import (
     status_and_headers,
 )
 from tts.servers.operations import Handler, Operation
-from tts.servers.origin import may_ask, names_loopback
+from tts.servers.origin import may_ask, names_loopback, origin_behind
 
 CALLER = web.RequestKey("caller", Caller)
 TIMEOUT_S = web.RequestKey("timeout_s", float)
@@ -142,15 +142,16 @@ def guard(config: HttpConfig, *, loopback_only: bool, any_host: bool) -> Middlew
         if loopback_only and not any_host and not names_loopback(request.host):
             raise Forbidden(f"host {request.host[:200]!r}: this machine only is served")
         origin = request.headers.get(hdrs.ORIGIN)
-        if origin is None:
-            return await handler(request)
-        if not may_ask(
-            origin,
+        page = origin_behind(request.headers) if origin is None and not any_host else origin
+        if page is not None and not may_ask(
+            page,
             request.host,
             allowed_origins=config.allowed_origins,
             loopback_only=loopback_only,
         ):
-            raise Forbidden(f"origin {origin[:200]!r} may not ask; see http.allowed_origins")
+            raise Forbidden(f"origin {page[:200]!r} may not ask; see http.allowed_origins")
+        if origin is None:
+            return await handler(request)
         cors: dict[str, str] = {
             hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
             hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: _EXPOSED_HEADERS,
@@ -172,10 +173,11 @@ def guard(config: HttpConfig, *, loopback_only: bool, any_host: bool) -> Middlew
     return middleware
 
 
-def authentication(access: Access, *, is_private: bool) -> Middleware:
+def authentication(access: Access) -> Middleware:
     """Find out whose request it is, and whether that caller may do what it asks for.
 
-    `is_private`: the door is a Unix socket, which only its owner can open: no key is needed there.
+    Where there are keys, a Unix socket asks for them too: what connects to it is often a proxy, and
+    behind that anybody.
     """
 
     @web.middleware
@@ -183,7 +185,7 @@ def authentication(access: Access, *, is_private: bool) -> Middleware:
         operation = operation_of(request)
         if operation is None or operation.is_open:
             return await handler(request)
-        request[CALLER] = caller = _caller(request, operation)
+        request[CALLER] = caller = _caller(access, request, operation)
         if operation.manages and not caller.may_manage:
             raise Forbidden(f"key {caller.name!r} may not do this: it lacks `may_manage`")
         timeout_s = _timeout_s(request)
@@ -191,13 +193,11 @@ def authentication(access: Access, *, is_private: bool) -> Middleware:
             request[TIMEOUT_S] = timeout_s
         return await handler(request)
 
-    def _caller(request: web.Request, operation: Operation) -> Caller:
-        if access.is_open:
-            return ANYONE
-        credential = _credential(request, operation)
-        return ANYONE if is_private and credential is None else access.caller(credential)
-
     return middleware
+
+
+def _caller(access: Access, request: web.Request, operation: Operation) -> Caller:
+    return ANYONE if access.is_open else access.caller(_credential(request, operation))
 
 
 def _credential(request: web.Request, operation: Operation) -> str | None:

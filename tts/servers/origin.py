@@ -6,7 +6,7 @@ must name it, which defeats a foreign name that was rebound to 127.0.0.1.  Pure;
 """
 
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
 
@@ -38,6 +38,23 @@ def may_ask(
     except ValueError:
         return False
     return bool(authority) and (authority == host or loopback_only and names_loopback(authority))
+
+
+def origin_behind(headers: Mapping[str, str]) -> str | None:
+    """The page that a request without an Origin comes from, where a browser says that this is one
+    of another site; None: of no other site.
+
+    Browsers send no Origin with what a page merely shows or plays, such as <img src="...">, though
+    it may do something here; but they say so in Sec-Fetch-Site (Fetch Metadata), and whose page it
+    is in Referer, unless the page forbids that.
+    """
+    if headers.get("Sec-Fetch-Site") != "cross-site":
+        return None
+    try:
+        parts = urlsplit(headers.get("Referer", ""))
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def host_of(authority: str) -> str:

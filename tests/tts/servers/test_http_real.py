@@ -26,7 +26,7 @@ from tests.tts.servers.http_doors import (
     raw,
     served,
 )
-from tts.config import ServiceConfig
+from tts.config import ConfigError, ServiceConfig, TlsConfig
 from tts.errors import EngineFailed, SlowReader
 
 pytestmark = pytest.mark.real
@@ -491,26 +491,69 @@ def test_a_deadline_is_seconds(given: str, timeout_s: float | None) -> None:
     door(scenario)
 
 
-def test_a_unix_socket_is_its_owners_and_needs_no_key(tmp_path: Path) -> None:
+def test_a_unix_socket_is_its_owners_and_asks_for_keys_where_there_are_any(tmp_path: Path) -> None:
+    """The daemon's port and other proxies lead to it: whoever has no key must not get in there."""
+
     async def scenario() -> None:
         path = tmp_path / "s"
-        async with served(Echo().operations(), WITH_KEYS, address=f"unix:{path}") as (_, port):
-            assert port == 1
-            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
-            connector = aiohttp.UnixConnector(str(path))
-            async with aiohttp.ClientSession("http://any.name", connector=connector) as session:
-                async with session.get("/query") as response:
-                    assert (response.status, (await response.json())["caller"]) == (200, "")
-                # One that is sent on has to be right, and counts.
-                async with session.get("/query", headers={"X-API-Key": KEY}) as response:
-                    assert (await response.json())["caller"] == "reader"
-                async with session.get("/query", headers={"X-API-Key": "wrong"}) as response:
-                    assert response.status == 401
+        for config, headers, status, caller in (
+            (CONFIG, {}, 200, ""),
+            (WITH_KEYS, {}, 401, None),
+            (WITH_KEYS, {"X-API-Key": "wrong"}, 401, None),
+            (WITH_KEYS, {"X-API-Key": KEY}, 200, "reader"),
+        ):
+            async with served(Echo().operations(), config, address=f"unix:{path}") as (_, port):
+                assert port == 1
+                assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+                connector = aiohttp.UnixConnector(str(path))
+                async with (
+                    aiohttp.ClientSession("http://any.name", connector=connector) as session,
+                    session.get("/query", headers=headers) as response,
+                ):
+                    found = (response.status, (await response.json()).get("caller"))
+                    assert found == (status, caller)
 
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(
+    ("referer", "allowed"),
+    [
+        ("http://evil.example/page", False),
+        (None, False),
+        ("http://localhost:3000/page", True),
+        ("https://a.example/page", True),
+    ],
+)
+def test_what_a_foreign_page_shows_or_plays_is_not_asked_for_here(
+    referer: str | None, allowed: bool
+) -> None:
+    """A GET of an <img> has no Origin; some of this service's own clients change things by GET."""
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+    if referer is not None:
+        headers["Referer"] = referer
+
+    async def scenario(port: int) -> None:
+        status, _, _ = await ask(port, "GET", "/query", headers=headers)
+        assert status == (200 if allowed else 403)
+
+    http = CONFIG.http.model_copy(update={"allowed_origins": ("https://a.example",)})
+    door(scenario, CONFIG.model_copy(update={"http": http}))
+
+
 # Encryption.
+
+
+def test_half_a_configuration_of_tls_is_not_taken_for_none(tmp_path: Path) -> None:
+    """Whoever asks for clients' certificates would be served in the clear otherwise."""
+    tls = TlsConfig(client_ca=Authority(tmp_path).ca)
+
+    async def scenario() -> None:
+        with pytest.raises(ConfigError, match="`certificate` and `key` must both"):
+            async with served(Echo().operations(), CONFIG.model_copy(update={"tls": tls})):
+                pass
+
+    asyncio.run(scenario())
 
 
 def test_over_tls_only_and_with_the_clients_certificate_where_one_is_asked_for(

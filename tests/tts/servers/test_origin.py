@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.servers.origin import host_of, is_loopback, may_ask, names_loopback
+from tts.servers.origin import host_of, is_loopback, may_ask, names_loopback, origin_behind
 
 HOST = "127.0.0.1:8080"
 
@@ -87,3 +87,27 @@ def test_nothing_that_a_stranger_sends_raises(one: str, other: str) -> None:
     host_of(one)
     is_loopback(one)
     may_ask(one, other, allowed_origins=(), loopback_only=True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "origin"),
+    [
+        ({}, None),
+        ({"Referer": "http://evil.example/"}, None),
+        ({"Sec-Fetch-Site": "none", "Referer": "http://evil.example/"}, None),
+        ({"Sec-Fetch-Site": "same-origin"}, None),
+        ({"Sec-Fetch-Site": "same-site"}, None),
+        (
+            {"Sec-Fetch-Site": "cross-site", "Referer": "http://evil.example:8/a?b"},
+            "http://evil.example:8",
+        ),
+        ({"Sec-Fetch-Site": "cross-site"}, "://"),
+        ({"Sec-Fetch-Site": "cross-site", "Referer": "http://[::1"}, ""),
+    ],
+)
+def test_what_a_page_shows_comes_from_that_page(
+    headers: dict[str, str], origin: str | None
+) -> None:
+    assert origin_behind(headers) == origin
+    if origin in ("", "://"):
+        assert not may_ask(origin, HOST, allowed_origins=(), loopback_only=True)
