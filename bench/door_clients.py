@@ -162,14 +162,15 @@ class WebSocket(_Http):
                 **{"voice": VOICE, "language": LANGUAGE},
             }
         )
-        frames = 0
+        expected = 0
         async for message in self._socket:
             if message.type is aiohttp.WSMsgType.BINARY:
-                number = _FRAME.unpack_from(message.data)[3]
-                if number != frames:
-                    raise RuntimeError(f"frame {number} came, not {frames}")
-                frames += 1
-                yield message.data[_FRAME.size :]
+                first_sample = _FRAME.unpack_from(message.data)[-1]
+                if first_sample != expected:
+                    raise RuntimeError(f"sample {first_sample} came, not {expected}")
+                pcm = message.data[_FRAME.size :]
+                expected += len(pcm) // 2
+                yield pcm
             elif message.type is aiohttp.WSMsgType.TEXT:
                 event = json.loads(message.data)
                 if event["type"] == "done":
