@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 from tts.audio.encode import Encoder, wav_header
 from tts.config import ServiceConfig
 from tts.context import CallContext
-from tts.errors import BadRequest, EngineFailed, TtsError, VoiceNotFound
+from tts.errors import BadRequest, TtsError, VoiceNotFound
 from tts.limits import check_length
 from tts.pretrained.official import PREFIX, WEIGHTS
 from tts.servers.api_v2_fields import TtsFields, language_of, problem, to_request
@@ -41,6 +41,8 @@ DEFAULT_WEIGHTS = f"{PREFIX}v2Pro"
 _CLIP_LANGUAGES: tuple[Language, ...] = ("zh", "en", "ja", "ko", "yue")
 _STATUS_OF_FAILURE = 400
 """What upstream ends every failed request with."""
+_LATER = (429, 500, 503, 504)
+"""What ends one that was right."""
 
 
 class Message(BaseModel):
@@ -58,6 +60,16 @@ class Speaker(BaseModel):
 
     name: str
     voice_id: str
+
+
+class Speakers(RootModel[list[Speaker]]):
+    """All voices, and their further emotions as "voice/emotion"."""
+
+
+class Problems(BaseModel):
+    """What is wrong with values, as FastAPI says it."""
+
+    detail: list[dict[str, Any]]
 
 
 class WeightsQuery(BaseModel):
@@ -101,14 +113,17 @@ class ApiV2:
 
     def operations(self) -> list[Operation]:
         """For the HTTP door."""
+        failed = Answer(description="It did not.", content={"application/json": Message})
         spoken = {
             200: Answer(
                 description="The audio.",
                 content={f"audio/{name}": None for name in ("wav", "raw", "ogg", "aac")},
-            )
+            ),
+            422: Answer(description="A value is none.", content={"application/json": Problems}),
+            **{status: failed for status in _LATER},
         }
         done = {200: Answer(description="It worked.", content={"application/json": Message})}
-        speakers = {200: Answer(description="All.", content={"application/json": None})}
+        speakers = {200: Answer(description="All.", content={"application/json": Speakers})}
         speak: list[tuple[str, str, str, Any]] = [
             ("speakAsApiV2", "POST", "/tts", self._post),
             ("speakAsApiV2Fork", "POST", "/", self._post),
@@ -168,7 +183,7 @@ class ApiV2:
                     "/control",
                     "Refused: whoever runs the service restarts it.",
                     self._control,
-                    answers={403: Answer(description="Refused.")},
+                    answers={403: failed},
                     query=CommandQuery,
                 )
                 for method in ("GET", "POST")
@@ -417,8 +432,7 @@ def _failed(message: str, error: TtsError) -> web.Response:
     """Upstream's form of a failure.  Where trying again may work, the status says so as through
     every other door; upstream, which has no limits, says 400."""
     status, headers = status_and_headers(error)
-    own_fault = isinstance(error, VoiceError) or (status < 500 and status != 429)
-    if own_fault and not isinstance(error, EngineFailed):
+    if isinstance(error, VoiceError) or status not in _LATER:
         status = _STATUS_OF_FAILURE
     body = {"message": message, "Exception": str(error)}
     return web.json_response(body, status=status, headers=headers)
