@@ -14,7 +14,7 @@ from tts.audio.chain import BYTES_PER_SAMPLE
 from tts.context import CallContext
 from tts.engine.speech import Speech
 from tts.errors import TtsError
-from tts.metrics import NOBODY, Metrics
+from tts.metrics import CACHE, NOBODY, Metrics
 from tts.quality import QualityMonitor, Sample
 from tts.text.feed import TextFeed
 from tts.tracing import NO_SPAN, Span, Tracing
@@ -69,7 +69,8 @@ class Account:
         """It is known who speaks: `engine`, or `metrics.CACHE`, in a voice that may be another than
         its caller asked for."""
         self._engine, self._voice, self._text = engine, voice, text
-        self._sample = self._books.quality.sample()
+        # What comes from the cache was heard when it was made, if it was drawn.
+        self._sample = self._books.quality.sample() if engine != CACHE else None
         self._span.set(engine=engine, voice=voice)
 
     def add(self, chunk: SpeechChunk) -> None:

@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from tts import gpu
 from tts.audio_cache.cache import AudioCache, Counts
+from tts.config import LimitsConfig
 from tts.engine.spending import Ran, Spent
 from tts.engine.types import Kind
 
@@ -50,6 +51,10 @@ class Watched(Protocol):
         """Requests that wait for a free stream."""
 
     @property
+    def limits(self) -> LimitsConfig:
+        """What it takes on."""
+
+    @property
     def cache(self) -> AudioCache:
         """What is kept of audio."""
 
@@ -75,11 +80,17 @@ class ServiceCollector(Collector):
         service = self.service
         streams = GaugeMetricFamily("parley_tts_streams", "Requests being spoken now.")
         waiting = GaugeMetricFamily("parley_tts_waiting", "Requests that wait for a free stream.")
+        limits = GaugeMetricFamily(
+            "parley_tts_limit", "The most that there may be of something.", labels=["of"]
+        )
         if service is not None:
             streams.add_metric([], service.streams)
             waiting.add_metric([], service.waiting)
+            limits.add_metric(["streams"], service.limits.max_streams)
+            limits.add_metric(["waiting"], service.limits.max_queued)
         yield streams
         yield waiting
+        yield limits
         yield from _of_engines(service.engines_now if service is not None else ())
         yield from _of_cache(service.cache.counts if service is not None else None)
         jobs = GaugeMetricFamily("parley_tts_jobs", "Jobs by state.", labels=["state"])

@@ -18,7 +18,7 @@ from tts.audio_cache.phrases import Phrase
 from tts.audio_cache.preparing import Preparing
 from tts.audio_cache.recording import Recording
 from tts.choosing import Choice, Choosing
-from tts.config import ServiceConfig
+from tts.config import LimitsConfig, ServiceConfig
 from tts.context import LOCAL, CallContext
 from tts.deadline import Deadline
 from tts.engine.spending import Spent
@@ -105,6 +105,11 @@ class SynthesisService:
             )
             for worker in self._roster.engines
         ]
+
+    @property
+    def limits(self) -> LimitsConfig:
+        """What it takes on."""
+        return self._config.limits
 
     @property
     def metrics(self) -> Metrics:

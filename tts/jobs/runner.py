@@ -67,9 +67,11 @@ class JobRunner:
         results: ResultStore | None = None,
         clock: Callable[[], float] = time.time,
         pause: Pause = asyncio.sleep,
+        count: Callable[[str], None] = lambda code: None,
     ) -> None:
         """`config.jobs.dir` must be set.  `results`: where files go, if not by the configuration.
-        `clock` gives seconds since 1970, `pause` waits between attempts.
+        `clock` gives seconds since 1970, `pause` waits between attempts; `count` is told how each
+        job ended: "ok", "cancelled", or the code of its error.
 
         Raises `ConfigError` for settings that contradict each other.
         """
@@ -77,6 +79,7 @@ class JobRunner:
         self._service = service
         self._config = config.jobs
         self._clock = clock
+        self._count = count
         self._store = JobStore(config.jobs.dir)
         self._results = results or result_store(config.jobs)
         self._speaking = Speaking(
@@ -373,10 +376,12 @@ class JobRunner:
             job, state=state, ended_s=now_s, result=result, failure=failure, webhook=webhook
         )
         await self._store.put(job)
+        code = failure.code if failure else {"done": "ok"}.get(state, state)
+        self._count(code)
         logger.bind(
             job=job.id,
             state=state,
-            code=failure.code if failure else "",
+            code=code,
             chars=job.chars,
             audio_s=round(job.spoken.audio_s, 1),
             attempts=job.attempts,
