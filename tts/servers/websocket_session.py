@@ -213,7 +213,7 @@ class LiveSession:
         try:
             async with aclosing(self._chunks(speech, message, context)) as chunks:
                 async for chunk in chunks:
-                    if message.format == "pcm":
+                    if telling.is_cheap:
                         events = telling.feed(chunk)
                     else:
                         events = await asyncio.to_thread(telling.feed, chunk)

@@ -1,8 +1,8 @@
 """A request's chunks as the events of the WebSocket door.
 
 In: `SpeechChunk`s in order.  Out: `accepted`, audio as the client wants it, marks, progress and
-`done`.  Knows nothing of sockets and sessions.  With a format other than PCM it computes for
-milliseconds: then feed it in a thread.
+`done`.  Knows nothing of sockets and sessions.  Unless it `is_cheap` it computes for milliseconds:
+then feed it in a thread.
 """
 
 from collections.abc import Iterator
@@ -21,6 +21,8 @@ class Telling:
 
     def __init__(self, format: AudioFormat, chunk_ms: int | None) -> None:
         """`chunk_ms`: length of the audio frames, before encoding; None: as the service cuts."""
+        self.is_cheap = format in ("pcm", "wav")
+        """Whether there is nothing to encode."""
         self._format = format
         self._chunk_ms = chunk_ms
         self._encoder: Encoder | None = None

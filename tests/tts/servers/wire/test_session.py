@@ -187,7 +187,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(STEPS)
 def test_every_frame_comes_once_and_in_order_whatever_becomes_of_the_line(
     steps: list[tuple[object, ...]],
