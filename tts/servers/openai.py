@@ -91,8 +91,8 @@ class SpeechRequest(BaseModel):
         },
     )
 
-    model: Annotated[str, Field(min_length=1, max_length=200)]
-    """Any name: there is one model, and clients have names of their own."""
+    model: str | None = MODEL
+    """Any name or none: there is one model, and clients have names of their own."""
     input: Annotated[str, _allowed(minLength=1)]
     """The text; `limits.max_text_chars` bounds it."""
     voice: Annotated[str, _allowed(minLength=1)] | VoiceId
