@@ -46,7 +46,12 @@ class Rest:
         self._clip_voices = ClipVoices(config.gpt_sovits, service, workshop)
         jobs: list[Operation] = []
         if config.jobs.dir is not None:
-            self._jobs = JobRunner(service, config, webhook_secret=secrets.webhook_secret)
+            self._jobs = JobRunner(
+                service,
+                config,
+                webhook_secret=secrets.webhook_secret,
+                count=metrics.job_ended,
+            )
             jobs = JobsApi(self._jobs, config).operations()
             metrics.watch_jobs(self._jobs.by_state)
         self._websocket = WebSocketDoor(service, config)
@@ -63,6 +68,7 @@ class Rest:
             ],
             is_ready=lambda: health.is_serving,
             metrics=metrics.render,
+            refused=lambda tag, code: metrics.refused(tag.lower(), code),
         )
 
     async def start(self, address: str) -> int:
