@@ -32,7 +32,6 @@ CONNECT_TIMEOUT_S = 2.0
 METRICS_TIMEOUT_S = 2.0
 _CLOSE_TIMEOUT_S = 2.0
 _ASKED_FOR_LEAVE = "/v1/models"  # costs nothing, and needs a key where anything does
-_UNSAFE = frozenset({hdrs.METH_POST, hdrs.METH_PUT, hdrs.METH_PATCH})
 
 # RFC 9110, 7.6.1: what is said to the next hop alone.  The lengths are kept.
 _HOP = frozenset(
@@ -122,7 +121,7 @@ class SpeechProxy:
                 request.method,
                 self._url + request.path_qs,
                 headers=self._passed_on(request),
-                data=request.content if request.method in _UNSAFE else None,
+                data=request.content if request.body_exists else None,
                 allow_redirects=False,
             ) as answer,
         ):
@@ -151,7 +150,7 @@ class SpeechProxy:
         headers = {
             name: value
             for name, value in self._passed_on(request).items()
-            if not name.lower().startswith("sec-websocket-")
+            if not name.lower().startswith(("sec-websocket-", "content-length"))
         }
         try:
             async with (
@@ -183,6 +182,9 @@ class SpeechProxy:
         headers = CIMultiDict(
             (name, value) for name, value in request.headers.items() if name.lower() not in _HOP
         )
+        if not request.body_exists:
+            # The service would take what somebody else asks next for the body.
+            headers.popall(hdrs.CONTENT_LENGTH, None)
         if request.remote:
             headers["X-Forwarded-For"] = request.remote
         if self._key is not None:

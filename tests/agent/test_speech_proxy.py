@@ -130,6 +130,30 @@ def test_a_request_and_its_answer_pass_unchanged(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
+def test_nobodys_request_is_taken_for_the_body_of_another(tmp_path: Path, method: str) -> None:
+    """A length was passed on without its body, and the service took what came next for it."""
+
+    async def scenario() -> None:
+        async with daemon(tmp_path) as (service, client, session):
+            url = client._client.make_url("")
+            reader, writer = await asyncio.open_connection(url.host, url.port)
+            try:
+                hidden = b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+                head = f"{method} /v1/models HTTP/1.1\r\nHost: x\r\nContent-Length: {len(hidden)}"
+                writer.write(head.encode() + b"\r\n\r\n" + hidden)
+                assert (await reader.readline()).startswith(b"HTTP/1.1 ")
+                for _ in range(3):
+                    async with session.get("/v1/models") as answer:
+                        assert answer.content_type == "application/json"
+            finally:
+                writer.close()
+                await writer.wait_closed()
+        assert service.asked == []
+
+    asyncio.run(scenario())
+
+
 def test_audio_passes_as_it_is_made(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with daemon(tmp_path) as (service, _, session), session.get("/tts") as answer:
