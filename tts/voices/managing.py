@@ -20,7 +20,9 @@ from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+import numpy as np
 from loguru import logger
+from numpy.typing import NDArray
 
 from tts.config import GptSovitsConfig
 from tts.errors import BadRequest, TtsError, VoiceConflict, VoiceNotFound
@@ -41,8 +43,11 @@ from tts.voices.store import (
     list_voices,
     look_at,
 )
+from tts.voices.voice_activity import voice_share
 from tts.voices.workshop import Workshop
 
+LITTLE_VOICE = 0.3
+"""Share of a voice below which an upload is refused; read speech has 0.7 to 0.95."""
 MAX_FAILURES = 100
 """Voices that failed are told of until there are more; the oldest are forgotten."""
 
@@ -118,12 +123,15 @@ class VoiceManager:
         workshop: Workshop,
         *,
         weights_dir: Path | None,
+        voice_share: Callable[[NDArray[np.float32], int], float] = voice_share,
     ) -> None:
-        """`weights_dir`: where weights may be named, besides the official ones."""
+        """`weights_dir`: where weights may be named, besides the official ones.  `voice_share`:
+        of samples at a rate, what holds a voice."""
         self._config = config
         self._offering = offering
         self._workshop = workshop
         self._weights_dir = weights_dir
+        self._voice_share = voice_share
         self._works: dict[str, Work] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._numbers = count()
@@ -308,14 +316,29 @@ class VoiceManager:
             with clip.open("wb") as file:
                 shutil.copyfileobj(upload.file, file, _COPY_BYTES)
             clip = clip.rename(clip.with_suffix(suffix_of(clip)))
-            sent_as = upload.content_type.partition(";")[0].strip().lower()
-            if sent_as and not sent_as.startswith("audio/") and sent_as not in _RECORDING_TYPES:
-                reason = f"{clip.name}: was sent as {sent_as}; a recording is sent as audio/..."
-                errors = check_clip(clip, denoised=denoise).errors
-                raise ClipRefused("\n".join([reason, *(f"{clip.name}: {one}" for one in errors)]))
+            if errors := self._errors(clip, upload.content_type, denoise):
+                raise ClipRefused("\n".join(f"{clip.name}: {error}" for error in errors))
             return made(NewReference(clip, upload.text, upload.language, upload.emotion))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _errors(self, clip: Path, content_type: str, denoise: bool) -> Sequence[str]:
+        """All that is wrong with a stranger's file."""
+        errors: list[str] = []
+        sent_as = content_type.partition(";")[0].strip().lower()
+        if sent_as and not sent_as.startswith("audio/") and sent_as not in _RECORDING_TYPES:
+            errors.append(f"was sent as {sent_as}; a recording is sent as audio/...")
+        checked = check_clip(clip, denoised=denoise)
+        errors += checked.errors
+        heard = checked.clip
+        if heard is not None and heard.samples.any():
+            share = self._voice_share(heard.samples, heard.rate_hz)
+            if share < LITTLE_VOICE:
+                errors.append(
+                    f"has a voice in {share:.0%} of its time; at least {LITTLE_VOICE:.0%} is"
+                    " needed: music and noise are no reference"
+                )
+        return errors
 
     def _check_free(self, voice_id: str, *, is_new: bool = True) -> None:
         """Raise `VoiceConflict` for a light voice, and for one that is being changed."""

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.tts.voices.folders import (
     GOLDEN,
@@ -49,6 +51,11 @@ class Scene:
         return {path.name for path in self.voices_dir.iterdir()} - {".weights"}
 
 
+def babbled(samples: NDArray[np.float32], rate_hz: int) -> float:
+    """Babble is no voice to those who know voices; here it is."""
+    return float(np.abs(samples).max() > 0)
+
+
 def play(tmp_path: Path, scenario: Callable[[Scene], Awaitable[None]]) -> None:
     weights = tmp_path / "weights"
     (weights / "sub").mkdir(parents=True, exist_ok=True)
@@ -59,7 +66,7 @@ def play(tmp_path: Path, scenario: Callable[[Scene], Awaitable[None]]) -> None:
         voices_dir = tmp_path / "voices"
         config = GptSovitsConfig(voices_dir=voices_dir, pretrained_dir=tmp_path / "none")
         compiler, offering = ScriptedWorkshop(config), FolderOffering(voices_dir)
-        manager = VoiceManager(config, offering, compiler, weights_dir=weights)
+        manager = VoiceManager(config, offering, compiler, weights_dir=weights, voice_share=babbled)
         await manager.start()
         await offering.refresh_voices()
         try:
