@@ -91,28 +91,18 @@ class Speaking:
     async def _spoken(self, job: Job, text: str) -> Job:
         """The job when all of its text is spoken, in one voice from beginning to end."""
         while True:
-            spool = await self._patiently(job, partial(self._opened, job))
+            spool = Spool(self._store.spool_path(job.id))
             try:
-                if spool is not None:
-                    return await self._speak_on(job, text, spool)
-            except _VoiceChanged:
-                logger.bind(job=job.id, voice=job.request.voice).warning(
-                    "voice changed, the job begins anew"
-                )
+                await self._patiently(job, partial(self._open, spool, job.spoken.pcm_bytes))
+                return await self._speak_on(job, text, spool)
+            except (_VoiceChanged, SpoolDamaged) as error:
+                logger.bind(job=job.id, reason=str(error)).warning("job begins anew")
             finally:
-                if spool is not None:
-                    await self._store.on_disk(spool.close)
+                await self._store.on_disk(spool.close)
             job = replace(self._store.jobs[job.id], spoken=Spoken())
 
-    async def _opened(self, job: Job) -> Spool | None:
-        """The job's spool; None when it holds less than was kept for good."""
-        try:
-            return await self._store.on_disk(
-                Spool, self._store.spool_path(job.id), job.spoken.pcm_bytes
-            )
-        except SpoolDamaged as error:
-            logger.bind(job=job.id, reason=str(error)).error("audio lost, the job begins anew")
-            return None
+    async def _open(self, spool: Spool, kept_bytes: int) -> None:
+        await self._store.on_disk(spool.open, kept_bytes)
 
     async def _speak_on(self, job: Job, text: str, spool: Spool) -> Job:
         """Speak passage after passage to the end of the text."""
@@ -127,7 +117,7 @@ class Speaking:
         disk = self._store.on_disk
         before, voice_state = job.spoken, self._voice_state(job)
         if before.pcm_bytes and before.voice_state != voice_state:
-            raise _VoiceChanged
+            raise _VoiceChanged("the voice is another than before")
         await disk(spool.take_back, before.pcm_bytes)
         spoken = replace(before, chars=before.chars + len(passage), voice_state=voice_state)
         if speakable(passage):
@@ -138,7 +128,7 @@ class Speaking:
             async with aclosing(self._service.stream(request, context)) as chunks:
                 async for chunk in chunks:
                     if spoken.sample_rate_hz not in (0, chunk.sample_rate_hz):
-                        raise _VoiceChanged
+                        raise _VoiceChanged("the voice is another than before")
                     spoken = replace(
                         spoken,
                         sample_rate_hz=chunk.sample_rate_hz,
@@ -149,7 +139,7 @@ class Speaking:
                         await disk(spool.write, bytes(unwritten))
                         unwritten.clear()
             if self._voice_state(job) != voice_state:
-                raise _VoiceChanged
+                raise _VoiceChanged("the voice is another than before")
             await disk(spool.write, bytes(unwritten))
             await disk(spool.keep)
         job = replace(self._store.jobs[job.id], spoken=spoken, fruitless=0)

@@ -5,10 +5,11 @@ order.  A crash loses what came after the last mark, and nothing before it.  Blo
 at a time.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO
 
 BLOCK_BYTES = 1 << 18
 
@@ -20,40 +21,45 @@ class SpoolDamaged(Exception):
 class Spool:
     """One file that only grows, but for what is taken back."""
 
-    def __init__(self, path: Path, kept_bytes: int) -> None:
-        """Take back what came after `kept_bytes`.  Raises `SpoolDamaged`, `OSError`."""
-        self._file = open(path, "ab")
-        try:
-            if self._file.tell() < kept_bytes:
-                raise SpoolDamaged(f"{self._file.tell()} bytes of {kept_bytes} are there")
-            self._file.truncate(kept_bytes)
-        except BaseException:
-            self._file.close()
-            raise
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+
+    def open(self, kept_bytes: int) -> None:
+        """Open the file, or make it, and take back what came after `kept_bytes`.
+
+        Raises `SpoolDamaged` when there is less, and `OSError`.  Either way, `close` it.
+        """
+        self.close()
+        self._file = open(self._path, "ab")
+        if self._file.tell() < kept_bytes:
+            raise SpoolDamaged(f"{self._file.tell()} bytes of {kept_bytes} are there")
+        self.take_back(kept_bytes)
 
     def write(self, pcm: bytes) -> None:
         """Append samples.  Raises `OSError`."""
+        assert self._file is not None
         self._file.write(pcm)
 
     def keep(self) -> None:
         """Keep for good what was written.  Raises `OSError`."""
+        assert self._file is not None
         self._file.flush()
         os.fsync(self._file.fileno())
 
     def take_back(self, kept_bytes: int) -> None:
         """Forget what came after `kept_bytes`.  Raises `OSError`."""
+        assert self._file is not None
         self._file.flush()
         self._file.truncate(kept_bytes)
 
     def close(self) -> None:
         """Leave the file as it is.  Idempotent."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        if self._file is not None:
+            file, self._file = self._file, None
+            # What a full disk did not take was not kept either.
+            with contextlib.suppress(OSError):
+                file.close()
 
 
 def blocks(path: Path, length_bytes: int) -> Iterator[bytes]:

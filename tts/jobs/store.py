@@ -100,9 +100,9 @@ class JobStore:
         await self.on_disk(_remove, self._folder, job_id)
 
     async def on_disk(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run something that blocks on the store's thread.  Cancelling does not stop it."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._disk, lambda: work(*args, **kwargs))
+        """Run something that blocks on the store's thread.  Cancelled, it is done nevertheless."""
+        done = self._disk.submit(work, *args, **kwargs)
+        return await asyncio.shield(asyncio.wrap_future(done))
 
 
 def _opened(folder: Path) -> tuple[BinaryIO, list[Job]]:
