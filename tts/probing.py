@@ -39,8 +39,9 @@ class Probes:
         self._worked_s[worker] = time.monotonic()
 
     def idle_s(self) -> float:
-        """Seconds since the engine that rests longest gave audio; infinite before its first."""
-        return max(self._idle_s(worker) for worker in self._roster.engines)
+        """Seconds since the engine that rests longest gave audio; infinite before its first, 0
+        while none has a voice."""
+        return max((self._idle_s(worker) for worker in self._roster.engines), default=0.0)
 
     async def probe(self, idle_s: float) -> None:
         """See `SynthesisService.probe`."""
