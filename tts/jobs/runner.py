@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from loguru import logger
 
@@ -108,16 +108,6 @@ class JobRunner:
         self._asked: set[asyncio.Task[Any]] = set()
 
     @property
-    def keep_days(self) -> float:
-        """How long an ended job is kept."""
-        return self._config.keep_days
-
-    @property
-    def max_text_chars(self) -> int:
-        """Longest text of a job."""
-        return self._config.max_text_chars
-
-    @property
     def waiting(self) -> int:
         """Jobs that are taken and not yet begun."""
         return sum(job.state == "queued" for job in self._store.jobs.values())
@@ -125,6 +115,13 @@ class JobRunner:
     def by_state(self) -> dict[str, int]:
         """How many jobs are in which state."""
         return dict(Counter(job.state for job in self._store.jobs.values()))
+
+    def by_state(self) -> dict[str, int]:
+        """How many jobs there are in each state."""
+        counts: dict[str, int] = dict.fromkeys(get_args(State), 0)
+        for job in self._store.jobs.values():
+            counts[job.state] += 1
+        return counts
 
     async def start(self) -> None:
         """Go on with what there is, and take new jobs.  Call when the service can speak.
