@@ -70,6 +70,7 @@ class WebSocketDoor:
         """Whether requests are taken."""
         self._max_message_bytes = config.http.max_body_bytes
         self._connections: set[Connection] = set()
+        self._closing: set[asyncio.Task[None]] = set()
 
     def operations(self) -> list[Operation]:
         """What this door adds to the HTTP door."""
@@ -125,6 +126,12 @@ class WebSocketDoor:
         self.is_open = False
         await asyncio.gather(*(connection.drain(grace_s) for connection in self._connections))
         await self.sessions.stop()
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def own(self, closing: asyncio.Task[None]) -> None:
+        """Take over a task that closes a connection."""
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
 
 class Connection:
@@ -143,8 +150,6 @@ class Connection:
         self._context = context
         self._caller = context.caller.name
         self._live = door.sessions.open(self._caller)
-        # The connection that this one took its session from, being closed.
-        self._closing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Read and write until either ends."""
@@ -168,11 +173,9 @@ class Connection:
             logger.exception("websocket failed")
             await self.close(WSCloseCode.INTERNAL_ERROR, "the service failed; its log says why")
         finally:
+            # Nothing here waits: a handler whose client is gone is cancelled, maybe right now.
             sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
-            await self._door.sessions.leave(self._live, self)
-            if self._closing is not None:
-                await self._closing
+            self._door.sessions.leave(self._live, self)
 
     async def drain(self, grace_s: float) -> None:
         """Close it once nothing is being spoken, or after `grace_s`."""
@@ -277,11 +280,11 @@ class Connection:
         self._live = live
         if isinstance(other, Connection):
             closing = other.close(CLOSE_RESUMED, "the session goes on over another connection")
-            self._closing = asyncio.create_task(closing, name="websocket-close")
+            self._door.own(asyncio.create_task(closing, name="websocket-close"))
         mine.sendable.set()
         # Sent before the writer, which wakes up while this waits, sends what follows it.
         await self._send(resumed_frame(live.session.id, texts))
-        await self._door.sessions.end(mine)
+        self._door.sessions.end(mine)
         for id in resumed.unknown:
             lost = SessionLost(f"received.{id}: the session has no such request; send it again")
             await self._send(error_frame(lost, id=id))

@@ -82,7 +82,14 @@ class Speech:
 class LiveSession:
     """The requests of one client that are being spoken, and what is owed of them."""
 
-    def __init__(self, session: Session, service: SynthesisService, limits: LimitsConfig) -> None:
+    def __init__(
+        self,
+        session: Session,
+        service: SynthesisService,
+        limits: LimitsConfig,
+        tasks: set[asyncio.Task[None]],
+    ) -> None:
+        """`tasks`: where those that speak are until they have ended."""
         self.session = session
         self.sendable = asyncio.Event()
         """`session.take` may have a frame to give."""
@@ -94,7 +101,7 @@ class LiveSession:
         self._service = service
         self._limits = limits
         self._speeches: dict[str, Speech] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = tasks
 
     def begin(self, message: Synthesize | Start, context: CallContext) -> Refusal | None:
         """Speak a request; how it ends stands in its frames."""
@@ -190,11 +197,10 @@ class LiveSession:
         if not self._speeches:
             self.quiet.set()
 
-    async def close(self) -> None:
-        """End all of it.  Idempotent; cancelling leaves tasks that end by themselves."""
+    def close(self) -> None:
+        """End all of it.  Idempotent."""
         for id in list(self._speeches):
             self._stop(id)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._speeches.clear()
         self.quiet.set()
 
@@ -260,7 +266,8 @@ class Sessions:
         self._limits = limits
         self._sessions: dict[str, LiveSession] = {}
         # What ends the sessions whose clients are away; who went first stands first.
-        self._away: dict[str, asyncio.Task[None]] = {}
+        self._away: dict[str, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -268,7 +275,7 @@ class Sessions:
     def open(self, caller: str) -> LiveSession:
         """A new session, whose id nobody guesses."""
         session = Session(secrets.token_urlsafe(24), caller)
-        live = LiveSession(session, self._service, self._limits)
+        live = LiveSession(session, self._service, self._limits, self._tasks)
         self._sessions[session.id] = live
         return live
 
@@ -281,36 +288,28 @@ class Sessions:
             ending.cancel()
         return live
 
-    async def leave(self, live: LiveSession, connection: object) -> None:
+    def leave(self, live: LiveSession, connection: object) -> None:
         """A connection is over; its session ends with it, or waits for its client."""
-        id = live.session.id
-        if live.connection is not connection or id not in self._sessions:
+        if live.connection is not connection or live.session.id not in self._sessions:
             return
         live.lose(connection)
         if not live.session.has_requests:
-            await self.end(live)
+            self.end(live)
             return
-        self._away[id] = asyncio.create_task(self._end_later(live), name="websocket-away")
+        loop = asyncio.get_running_loop()
+        self._away[live.session.id] = loop.call_later(RESUME_WITHIN_S, self.end, live)
         if len(self._away) > MAX_AWAY:
-            longest = next(iter(self._away))
-            self._away.pop(longest).cancel()
-            await self.end(self._sessions[longest])
+            self.end(self._sessions[next(iter(self._away))])
 
-    async def end(self, live: LiveSession) -> None:
-        """End a session and what it speaks."""
+    def end(self, live: LiveSession) -> None:
+        """End a session and what it speaks.  Idempotent."""
+        if (ending := self._away.pop(live.session.id, None)) is not None:
+            ending.cancel()
         self._sessions.pop(live.session.id, None)
-        await live.close()
+        live.close()
 
     async def stop(self) -> None:
         """End them all.  Idempotent."""
-        away, self._away = list(self._away.values()), {}
-        for task in away:
-            task.cancel()
-        await asyncio.gather(*away, return_exceptions=True)
         for live in list(self._sessions.values()):
-            await self.end(live)
-
-    async def _end_later(self, live: LiveSession) -> None:
-        await asyncio.sleep(RESUME_WITHIN_S)
-        del self._away[live.session.id]
-        await self.end(live)
+            self.end(live)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
