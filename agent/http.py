@@ -33,7 +33,7 @@ from agent.transcriptions import Transcribe, Transcriptions
 from transports.base import CallTransport
 from transports.offer import OfferRefused
 from tts.errors import TtsError
-from tts.servers.origin import is_loopback, may_ask, names_loopback
+from tts.servers.origin import is_loopback, may_ask, names_loopback, origin_behind
 from tts.servers.status import status_of
 
 BODY_TIMEOUT_S = 10.0
@@ -344,7 +344,10 @@ class Door:
 
     async def _pass_speech(self, request: web.Request) -> web.StreamResponse:
         assert self._speech is not None
-        if self._token is not None and not self._speech.checks_keys:
+        if self._token is None:
+            # What a page of another site shows or plays is asked for without an Origin.
+            _check_origin(self._server, request, origin_behind(request.headers))
+        elif not self._speech.checks_keys:
             _check_token(request, self._token)
         return await self._speech.handle(request)
 
@@ -532,14 +535,7 @@ def _guard(server: ServerConfig, token: str | None) -> Any:
             message = f'host "{request.host[:200]}"; the daemon serves this machine only'
             raise ApiError(403, "foreign_host", message)
         origin = request.headers.get(hdrs.ORIGIN)
-        if origin is not None and not may_ask(
-            origin,
-            request.host,
-            allowed_origins=server.allowed_origins,
-            loopback_only=loopback,
-        ):
-            message = f'origin "{origin[:200]}" may not call; see server.allowed_origins'
-            raise ApiError(403, "foreign_origin", message)
+        _check_origin(server, request, origin)
         cors: dict[str, str] = {}
         if origin is not None:
             cors = {hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin, hdrs.VARY: hdrs.ORIGIN}
@@ -551,6 +547,17 @@ def _guard(server: ServerConfig, token: str | None) -> Any:
         return await handler(request)
 
     return guard
+
+
+def _check_origin(server: ServerConfig, request: web.Request, origin: str | None) -> None:
+    if origin is not None and not may_ask(
+        origin,
+        request.host,
+        allowed_origins=server.allowed_origins,
+        loopback_only=is_loopback(server.host),
+    ):
+        message = f'origin "{origin[:200]}" may not call; see server.allowed_origins'
+        raise ApiError(403, "foreign_origin", message)
 
 
 def _check_token(request: web.Request, token: str) -> None:

@@ -156,6 +156,19 @@ def test_nobodys_request_is_taken_for_the_body_of_another(tmp_path: Path, method
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(("token", "status"), [(None, 403), ("t", 200)])
+def test_what_a_foreign_page_shows_is_asked_for_only_with_a_key(
+    tmp_path: Path, token: str | None, status: int
+) -> None:
+    async def scenario() -> None:
+        async with daemon(tmp_path, token) as (_, client, _session):
+            page = {"Sec-Fetch-Site": "cross-site", "Referer": "http://evil.example/"}
+            answer = await client.send("GET", "/v1/models", headers=page)
+        assert answer.status == status
+
+    asyncio.run(scenario())
+
+
 def test_audio_passes_as_it_is_made(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with daemon(tmp_path) as (service, _, session), session.get("/tts") as answer:
