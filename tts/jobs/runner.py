@@ -7,7 +7,6 @@ or cancelled, however often the process ends in between.  On the event loop's th
 import asyncio
 import hashlib
 import time
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, get_args
@@ -111,10 +110,6 @@ class JobRunner:
     def waiting(self) -> int:
         """Jobs that are taken and not yet begun."""
         return sum(job.state == "queued" for job in self._store.jobs.values())
-
-    def by_state(self) -> dict[str, int]:
-        """How many jobs are in which state."""
-        return dict(Counter(job.state for job in self._store.jobs.values()))
 
     def by_state(self) -> dict[str, int]:
         """How many jobs there are in each state."""
