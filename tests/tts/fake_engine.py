@@ -48,6 +48,8 @@ class FakeEngine:
     """(text, piece) of every step that was done; -1, -2, ... for those before the first piece."""
     emotions: list[str] = field(default_factory=list)
     """Emotions of the requests, in order."""
+    asked: list[SynthesisRequest] = field(default_factory=list)
+    """The requests, in order."""
     dropped: list[str] = field(default_factory=list)
     """Texts whose iterators were closed before their end."""
     threads: set[str] = field(default_factory=set)
@@ -60,6 +62,7 @@ class FakeEngine:
     def forget(self) -> None:
         """Leave out of the account what was spoken so far."""
         self.steps.clear()
+        self.asked.clear()
 
     def ready(self) -> tuple[str, str] | None:
         if self.cold or not self.voices:
@@ -72,6 +75,7 @@ class FakeEngine:
     def speak(self, request: SynthesisRequest, text: TextFeed, pace: Pace) -> Iterator[Step]:
         is_last = False
         self.emotions.append(request.emotion)
+        self.asked.append(request)
         try:
             for number, item in enumerate(self.before.get(request.text, ()), 1):
                 self.steps.append((request.text, -number))

@@ -135,6 +135,19 @@ def test_audio_comes_at_the_configured_rate_and_voices_say_so(open_door: Open) -
             BadRequest,
             ["marks", "'smile'", "word, phone, viseme"],
         ),
+        (SynthesisRequest("hi", "ann", "en", seed=-1), BadRequest, ["seed", "-1", "0 to"]),
+        (SynthesisRequest("hi", "ann", "en", top_k=0), BadRequest, ["top_k", "0", "1 to 1025"]),
+        (SynthesisRequest("hi", "ann", "en", top_p=1.5), BadRequest, ["top_p", "1.5", "0 to 1"]),
+        (
+            SynthesisRequest("hi", "ann", "en", temperature=5.5),
+            BadRequest,
+            ["temperature", "5.5", "0 to 5"],
+        ),
+        (
+            SynthesisRequest("hi", "ann", "en", repetition_penalty=0.01),
+            BadRequest,
+            ["repetition_penalty", "0.01", "0.1 to 10"],
+        ),
     ],
 )
 def test_a_bad_request_names_field_value_and_what_is_allowed(
@@ -150,6 +163,22 @@ def test_a_bad_request_names_field_value_and_what_is_allowed(
         assert type(caught.value) is error
         assert [word for word in words if word not in str(caught.value)] == []
         assert engine.steps == []
+
+    asyncio.run(scenario())
+
+
+def test_how_a_request_is_to_be_sampled_reaches_the_engine(open_door: Open) -> None:
+    async def scenario() -> None:
+        engine = FakeEngine()
+        asked = replace(
+            REQUEST, seed=2**63 - 1, top_k=1025, top_p=0.5, temperature=0.0, repetition_penalty=1.5
+        )
+        async with open_door(engine, CONFIG) as door:
+            await collect(door.stream(asked))
+            await collect(door.stream(REQUEST))
+        fields = ("seed", "top_k", "top_p", "temperature", "repetition_penalty")
+        sampled = [tuple(getattr(one, field) for field in fields) for one in engine.asked]
+        assert sampled == [(2**63 - 1, 1025, 0.5, 0.0, 1.5), (None,) * 5]
 
     asyncio.run(scenario())
 

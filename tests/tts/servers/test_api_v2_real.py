@@ -37,18 +37,10 @@ ORIGIN = "http://127.0.0.1:8000"
 PCM = ramp_pcm(1000)
 
 
-class RecordingEngine(FakeEngine):
-    """Remembers requests."""
-
-    def speak(self, request, text, pace):  # type: ignore[no-untyped-def]
-        self.requests = [*getattr(self, "requests", []), request]
-        return super().speak(request, text, pace)
-
-
 @dataclass
 class Client:
     url: str
-    engine: RecordingEngine
+    engine: FakeEngine
     workshop: ScriptedWorkshop
     folder: Path
 
@@ -71,7 +63,7 @@ GOOD = {"text": "Hello.", "text_lang": "en", "ref_audio_path": "anna", "prompt_l
 
 @asynccontextmanager
 async def client(
-    tmp_path: Path, engine: RecordingEngine, *, base: ServiceConfig | None = None
+    tmp_path: Path, engine: FakeEngine, *, base: ServiceConfig | None = None
 ) -> AsyncIterator[Client]:
     clips, weights = tmp_path / "clips", tmp_path / "weights"
     for folder in (clips, weights, tmp_path / "voices"):
@@ -89,7 +81,6 @@ async def client(
         clip_voices = ClipVoices(config.gpt_sovits, service, workshop)
         operations = ApiV2(service, config, clip_voices).operations()
         async with served(operations, config) as (_, port):
-            engine.requests = []
             try:
                 yield Client(f"http://127.0.0.1:{port}", engine, workshop, tmp_path)
             finally:
@@ -104,7 +95,7 @@ def play(
     **engine: Any,
 ) -> None:
     async def run() -> None:
-        fake = RecordingEngine(voices=(ANNA, HEART), **engine)
+        fake = FakeEngine(voices=(ANNA, HEART), **engine)
         async with client(tmp_path, fake, base=base) as found:
             await scenario(found)
 
@@ -140,7 +131,7 @@ def test_open_llm_vtuber_gets_a_stream_into_a_file(tmp_path: Path) -> None:
         # As upstream: a header that tells the rate and no length, then samples.
         assert wav(answer.content)[:2] == (RATE_HZ, 0)
         assert answer.content[44:] == PCM
-        (request,) = client.engine.requests
+        (request,) = client.engine.asked
         assert (request.voice, request.language) == ("anna", "en")
         assert request.text == "Hello there,\nhow are you?"
 
@@ -176,7 +167,7 @@ def test_xiaozhi_posts_and_takes_a_whole_file(tmp_path: Path) -> None:
         assert answer.status_code == 200
         assert int(answer.headers["Content-Length"]) == len(answer.content) == 44 + len(PCM)
         assert wav(answer.content) == (RATE_HZ, 1000, PCM)
-        (request,) = client.engine.requests
+        (request,) = client.engine.asked
         assert (request.voice, request.emotion, request.language) == ("anna", "happy", "zh")
         assert (request.top_k, request.temperature) == (5, 1.0)
         assert 0 <= request.seed < 2**32
@@ -275,7 +266,7 @@ def test_refusals_have_upstreams_form(tmp_path: Path) -> None:
             said = answer.json()
             assert (answer.status_code, said["message"]) == (400, "tts failed")
             assert reason in said["Exception"]
-        assert client.engine.requests == []
+        assert client.engine.asked == []
 
     play(tmp_path, scenario)
 
@@ -430,7 +421,7 @@ def test_a_clip_of_a_voice_means_that_voice(tmp_path: Path) -> None:
     async def scenario(client: Client) -> None:
         for path in ("neutral.wav", str(folder / "neutral.wav"), "some/where/anna/neutral.wav"):
             assert (await client.said(ref_audio_path=path)).status_code == 200
-        said = [(one.voice, one.emotion) for one in client.engine.requests]
+        said = [(one.voice, one.emotion) for one in client.engine.asked]
         assert said == [("anna", "neutral")] * 3
 
     play(tmp_path, scenario)
