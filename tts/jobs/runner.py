@@ -269,7 +269,9 @@ class JobRunner:
         for job in self._store.jobs.values():
             if job.owner == owner and job.idempotency_key == key:
                 if job.fingerprint != fingerprint:
-                    raise BadRequest("Idempotency-Key: another job was sent with the same key")
+                    raise BadRequest(
+                        "Idempotency-Key: another job was sent with the same key"
+                    ).about("Idempotency-Key")
                 return job
         return None
 
@@ -282,7 +284,7 @@ class JobRunner:
             if self._courier is None:
                 raise BadRequest(
                     "webhook: this service calls nobody back; PARLEY_WEBHOOK_SECRET is not set"
-                )
+                ).about("webhook")
 
     async def _work(self) -> None:
         """Speak one job after the other."""

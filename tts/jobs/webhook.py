@@ -43,7 +43,9 @@ def check_url(url: str, hosts: Sequence[str]) -> None:
     Where a name leads to is looked at when it is called: see `may_connect`.
     """
     if not hosts:
-        raise BadRequest("webhook: this service calls nobody back; see jobs.webhook_hosts")
+        raise BadRequest("webhook: this service calls nobody back; see jobs.webhook_hosts").about(
+            "webhook"
+        )
     allowed = "an http or https URL without user and password is allowed"
     try:
         # Read as the client reads it: "①②⑦.0.0.1" is 127.0.0.1 to it, and no name to look up.
@@ -60,11 +62,13 @@ def check_url(url: str, hosts: Sequence[str]) -> None:
     ):
         raise BadRequest(
             f"webhook = {url[:80]!r}: {allowed}, of at most {MAX_URL_CHARS} characters"
-        )
+        ).about("webhook")
     if not (is_listed(host, hosts) or "*" in hosts):
-        raise BadRequest(f"webhook: the host {host[:80]!r} is not one of jobs.webhook_hosts")
+        raise BadRequest(f"webhook: the host {host[:80]!r} is not one of jobs.webhook_hosts").about(
+            "webhook"
+        )
     if _is_address(host) and not may_connect(host, host, hosts):
-        raise BadRequest(f"webhook: the address {host[:80]!r} is not a public one")
+        raise BadRequest(f"webhook: the address {host[:80]!r} is not a public one").about("webhook")
 
 
 def is_listed(host: str, hosts: Sequence[str]) -> bool:
