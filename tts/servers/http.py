@@ -6,6 +6,7 @@ bounds what they send, and answers every failure with {"error": {"code", "messag
 """
 
 import asyncio
+import logging
 import os
 import types
 import typing
@@ -52,6 +53,13 @@ from tts.servers.tls import TlsFiles, server_context
 from tts.tracing import extract
 
 Fields = TypeVar("Fields", bound=BaseModel)
+
+# What strangers send that is no HTTP is answered, and is no news: aiohttp would log each with a
+# trace of its own.  Defects are logged by `tts.servers.middlewares`.
+_log = logging.getLogger("tts.servers.http")
+_log.addFilter(
+    lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+)
 
 STOPPING = web.AppKey("stopping", asyncio.Event)
 """Set when the door takes nothing new: whoever holds a connection that rests shall end it."""
@@ -125,6 +133,7 @@ class HttpDoor:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_log,
             # A caller who goes away ends the work for it.
             handler_cancellation=True,
             keepalive_timeout=KEEPALIVE_S,

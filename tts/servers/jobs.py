@@ -146,6 +146,10 @@ class JobsApi:
                         f"{KEY_HEADER} makes sending it again safe.",
                         content=one,
                         headers={hdrs.LOCATION: "Where to ask what became of it."},
+                        links={
+                            operation: {"job": "$response.body#/id"}
+                            for operation in ("getJob", "getJobAudio", "cancelJob", "deleteJob")
+                        },
                     )
                 },
                 errors=(BadRequest, TextTooLong, VoiceNotFound, Overloaded, Unavailable),

@@ -66,13 +66,7 @@ def _operation(operation: Operation, schemas: dict[str, Schema]) -> dict[str, An
         "tags": [operation.tag],
         "summary": operation.summary,
         "security": _security(operation),
-        "responses": {
-            **{
-                str(status): _answer(answer, schemas)
-                for status, answer in operation.answers.items()
-            },
-            **_failures(operation),
-        },
+        "responses": _responses(operation, schemas),
     }
     if parameters := _parameters(operation, schemas):
         described["parameters"] = parameters
@@ -130,6 +124,18 @@ def _parameters(operation: Operation, schemas: dict[str, Schema]) -> list[dict[s
     return parameters
 
 
+def _responses(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any]:
+    """By status; where a status has a meaning of the operation's own, the door's comes besides."""
+    responses = _failures(operation)
+    for status, answer in operation.answers.items():
+        described = _answer(answer, schemas)
+        own = described.get("content", {}).get("application/json")
+        if own is not None and str(status) in responses:
+            own["schema"] = {"anyOf": [own["schema"], _ERROR]}
+        responses[str(status)] = described
+    return dict(sorted(responses.items()))
+
+
 def _answer(answer: Answer, schemas: dict[str, Schema]) -> dict[str, Any]:
     described: dict[str, Any] = {"description": answer.description}
     if answer.headers:
@@ -140,6 +146,11 @@ def _answer(answer: Answer, schemas: dict[str, Schema]) -> dict[str, Any]:
     if answer.content:
         described["content"] = {
             kind: _content(kind, model, answer, schemas) for kind, model in answer.content.items()
+        }
+    if answer.links:
+        described["links"] = {
+            operation: {"operationId": operation, "parameters": dict(parameters)}
+            for operation, parameters in answer.links.items()
         }
     return described
 
@@ -178,8 +189,7 @@ def _failures(operation: Operation) -> dict[str, Any]:
             "content": {"application/json": {"schema": _ERROR, "examples": by}},
             **_failure_headers(status),
         }
-        for status, by in sorted(examples.items())
-        if status not in operation.answers
+        for status, by in examples.items()
     }
 
 

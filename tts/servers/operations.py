@@ -28,6 +28,9 @@ class Answer:
     """By name: what a header says."""
     example: Any = None
     """A JSON body, for a reader of the document."""
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What can be asked for next: by an operation's id, what its path fields are in this answer,
+    as runtime expressions of OpenAPI, {"getJob": {"job": "$response.body#/id"}}."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,7 +99,7 @@ class ReferenceForm(BaseModel):
     """Of the text: zh, en, ja, ko, yue."""
     emotion: Annotated[str, Field(max_length=64)] = DEFAULT_EMOTION
     """Name that requests choose this way of speaking by."""
-    consent: Annotated[bool, AfterValidator(_given)]
+    consent: Annotated[bool, AfterValidator(_given), Field(json_schema_extra={"const": True})]
     """Must be true: the person whose voice it is agreed to its use. Kept in the voice's record."""
     consent_by: Annotated[str, _SHORT] = ""
     """Who agreed; without, the record says who uploaded the clip and said so."""
@@ -144,6 +144,10 @@ class VoicesApi:
                 description="Its clip was accepted; it is being compiled, which takes a minute.",
                 content={"application/json": VoiceAccepted},
                 headers={hdrs.LOCATION: "Where to ask for its state."},
+                links={
+                    operation: {"voice": "$response.body#/id"}
+                    for operation in ("getVoice", "deleteVoice")
+                },
             )
         }
         refusals = (BadRequest, ClipRefused, VoiceConflict, Overloaded)
