@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
 
 from agent.persona import Persona
 from agent.tables import fit
 from tts.cli import _parser
+from tts.servers.messages import request_from_wire
 from tts.servers.proto import tts_pb2
 from tts.servers.status import STATUS_OF
 from tts.text.visemes import VISEMES
@@ -82,3 +84,17 @@ def test_the_page_about_the_speech_service_has_every_call() -> None:
     calls = re.findall(r"^\| `([A-Z]\w+)` \|", TTS, flags=re.MULTILINE)
     service = tts_pb2.DESCRIPTOR.services_by_name["TextToSpeech"]
     assert calls == [method.name for method in service.methods]
+
+
+def test_what_the_page_about_the_speech_service_asks_with_grpcurl_is_there() -> None:
+    (shown,) = [block for block in blocks(TTS, "") if "grpcurl" in block]
+    symbols = re.findall(r"parley\.tts\.v1\.(\w+)(?:/(\w+))?", shown)
+    assert symbols
+    for name, method in symbols:
+        if method:
+            assert method in tts_pb2.DESCRIPTOR.services_by_name[name].methods_by_name
+        else:
+            assert name in tts_pb2.DESCRIPTOR.message_types_by_name
+    (said,) = re.findall(r"-d '(.*?)'", shown)
+    request = request_from_wire(json_format.Parse(said, tts_pb2.SynthesizeRequest()))
+    assert (request.text, request.voice, request.language) == ("Good morning.", "heart", "en")
