@@ -9,7 +9,15 @@ import tts
 
 ROOT = Path(tts.__file__).parent
 # The client is what other packages import: it must not drag an engine or a server in.
-CLIENT_SIDE = ["types.py", "errors.py", "config.py", "client.py", "servers/messages.py"]
+CLIENT_SIDE = [
+    "types.py",
+    "errors.py",
+    "config.py",
+    "client.py",
+    "servers/messages.py",
+    "servers/status.py",
+    "servers/until.py",
+]
 
 # What decides must not need what computes.
 WITHOUT_TORCH = [
