@@ -1,16 +1,21 @@
 """What the pages show can be used as it stands there."""
 
 import re
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from google.protobuf import json_format
 
 from agent.persona import Persona
 from agent.tables import fit
+from tts.access import Access
 from tts.cli import _parser
+from tts.config import AccessConfig, JwtConfig, KeyConfig, Secrets, checked
+from tts.context import Caller
 from tts.servers.messages import request_from_wire
 from tts.servers.proto import tts_pb2
 from tts.servers.status import STATUS_OF
@@ -23,6 +28,7 @@ TTS = (ROOT / "docs" / "protocols" / "tts.md").read_text(encoding="utf-8")
 ERRORS = (ROOT / "docs" / "protocols" / "errors.md").read_text(encoding="utf-8")
 VOICES = (ROOT / "docs" / "voices.md").read_text(encoding="utf-8")
 MARKS = (ROOT / "docs" / "marks.md").read_text(encoding="utf-8")
+ACCESS = (ROOT / "docs" / "access.md").read_text(encoding="utf-8")
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -54,6 +60,23 @@ def test_every_command_on_the_page_about_voices_is_understood(line: str) -> None
         # The agent's command line writes down what the clip says.
         words += ["--text", "Hello.", "--language", "en"]
     _parser().parse_args([word.strip('"') for word in words[1:]])
+
+
+def test_the_tables_on_the_page_about_access_are_the_services() -> None:
+    key, tokens = (tomllib.loads(block)["tts"]["service"] for block in blocks(ACCESS, "toml"))
+    (anna,) = checked(key).access.keys
+    assert anna.model_fields_set == set(KeyConfig.model_fields)
+    assert checked(tokens).access.jwt.model_fields_set == set(JwtConfig.model_fields)
+
+
+def test_the_claims_on_the_page_about_access_are_a_token() -> None:
+    (source,) = blocks(ACCESS, "python")
+    claims = eval(source, {"now": time.time()})  # noqa: S307 - our own page
+    secret = "a secret of at least thirty-two bytes"
+    jwt_config = JwtConfig(algorithm="HS256", issuer=claims["iss"], audience=claims["aud"])
+    access = Access(AccessConfig(jwt=jwt_config), Secrets(jwt_secret=secret))
+    caller = access.caller(jwt.encode(claims, secret, algorithm="HS256"))
+    assert caller == Caller("jwt:anna", 120, 4, may_manage=False)
 
 
 def test_both_tables_on_the_page_about_marks_have_every_viseme() -> None:
