@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 
 from tts.audio.encode import Encoder, wav_header
 from tts.config import ServiceConfig
-from tts.context import CallContext
+from tts.context import CallContext, Caller
 from tts.errors import BadRequest, TtsError, VoiceNotFound
 from tts.limits import check_length
 from tts.pretrained.official import PREFIX, WEIGHTS
@@ -215,7 +215,7 @@ class ApiV2:
         context = context_of(request, DOOR)
         answer: web.StreamResponse | None = None
         try:
-            asked = await self._request(fields)
+            asked = await self._request(fields, context.caller)
             if not fields.streams:
                 return await self._whole(fields.media_type, asked, _terms(context, asked, fields))
             stream = self._service.stream(asked, _terms(context, asked, fields))
@@ -249,13 +249,13 @@ class ApiV2:
         if part:
             await deliver(answer.write(part), self._config.limits.reader_idle_s)
 
-    async def _request(self, fields: TtsFields) -> SynthesisRequest:
+    async def _request(self, fields: TtsFields, caller: Caller) -> SynthesisRequest:
         """What is to be said, in which voice.  Raises a `TtsError`."""
         limit = self._config.limits.max_text_chars
         check_length(len(fields.text), limit)
         found = await self._voice_named(fields.ref_audio_path)
         if found is None:
-            found = Named(await self._voice_of_clip(fields))
+            found = Named(await self._voice_of_clip(fields, caller))
         voice = self._service.find_voice(found.voice)
         if voice is None:
             raise VoiceNotFound(f"ref_audio_path = {fields.ref_audio_path[:200]!r}: it is gone")
@@ -270,14 +270,16 @@ class ApiV2:
             self._clips_of = states
         return named(path, voices, self._clips)
 
-    async def _voice_of_clip(self, fields: TtsFields) -> str:
+    async def _voice_of_clip(self, fields: TtsFields, caller: Caller) -> str:
         """The hidden voice of a file in the folder for clips, compiled if it is new."""
         clip = await asyncio.to_thread(self._clip, fields.ref_audio_path)
         text = fields.prompt_text.strip()
         if not text:
             raise BadRequest("prompt_text: it is needed for a clip that is no voice's")
         language = language_of(fields.prompt_lang, text, _CLIP_LANGUAGES)
-        voice_id = await self._clip_voices.voice_of(clip, text, language, **self._weights)
+        voice_id = await self._clip_voices.voice_of(
+            clip, text, language, **self._weights, may_compile=caller.may_manage
+        )
         if self._service.find_voice(voice_id) is None:
             await self._service.refresh_voices()
         return voice_id

@@ -17,7 +17,7 @@ from pathlib import Path
 from loguru import logger
 
 from tts.config import GptSovitsConfig
-from tts.errors import BadRequest, TtsError
+from tts.errors import BadRequest, Forbidden, TtsError
 from tts.pretrained.official import PREFIX
 from tts.voices.adding import NewReference, NewVoice, write_voice
 from tts.voices.errors import VoiceError
@@ -48,17 +48,33 @@ class ClipVoices:
             task.cancel()
         await asyncio.gather(*self._making.values(), return_exceptions=True)
 
-    async def voice_of(self, clip: Path, text: str, language: str, *, t2s: str, sovits: str) -> str:
+    async def voice_of(
+        self,
+        clip: Path,
+        text: str,
+        language: str,
+        *,
+        t2s: str,
+        sovits: str,
+        may_compile: bool = True,
+    ) -> str:
         """The id of a clip's voice, compiled first if it never was: that takes up to a minute.
 
-        Weights are official names or whole paths.  Raises `ClipRefused`, `BadRequest`,
-        `Overloaded`, and `VoiceError` when it cannot be compiled.  Cancelling leaves it to be
+        Weights are official names or whole paths.  `may_compile`: whether whoever asks may have
+        that done; each new text would otherwise be a minute's work and somebody's voice pushed out.
+        Raises `Forbidden` where they may not, `ClipRefused`, `BadRequest`, `Overloaded`, and
+        `VoiceError` when it cannot be compiled.  Cancelling leaves it to be
         compiled for the next who asks.
         """
         voice_id = await asyncio.to_thread(_id_of, clip, text, language, (t2s, sovits))
         if not await asyncio.to_thread(self._is_there, voice_id):
             task = self._making.get(voice_id)
             if task is None:
+                if not may_compile:
+                    raise Forbidden(
+                        f"{clip.name} with this prompt_text was not compiled yet: that takes a key "
+                        "with `may_manage`"
+                    )
                 new = NewVoice(clip.name, t2s, sovits)
                 reference = NewReference(clip, text, language, _EMOTION)
                 task = asyncio.create_task(

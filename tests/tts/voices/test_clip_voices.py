@@ -11,7 +11,7 @@ import pytest
 from tests.tts.voices.folders import GOLDEN, save_clip, save_noisy_clip
 from tests.tts.voices.scripted import FolderOffering, ScriptedWorkshop
 from tts.config import GptSovitsConfig
-from tts.errors import BadRequest
+from tts.errors import BadRequest, Forbidden
 from tts.voices import clip_voices
 from tts.voices.clip_voices import ClipVoices
 from tts.voices.errors import ClipRefused, VoiceError
@@ -70,6 +70,25 @@ def test_a_clip_is_compiled_once_and_remembered(tmp_path: Path, clip: Path) -> N
         assert await scene.voice(renamed) == first
         scene.anew()
         assert await scene.voice(renamed) == first
+        assert (scene.workshop.compiled, scene.lying()) == (1, {first})
+
+    play(tmp_path, scenario)
+
+
+def test_whoever_may_not_have_a_clip_compiled_may_have_one_spoken_that_was(
+    tmp_path: Path, clip: Path
+) -> None:
+    async def scenario(scene: Scene) -> None:
+        async def ask(text: str) -> str:
+            return await scene.clips.voice_of(clip, text, "en", **WEIGHTS, may_compile=False)
+
+        with pytest.raises(Forbidden, match="clip.wav .* `may_manage`"):
+            await ask("Good morning.")
+        assert scene.workshop.compiled == 0
+        first = await scene.voice(clip)
+        assert await ask("Good morning.") == first
+        with pytest.raises(Forbidden):
+            await ask("Good evening.")
         assert (scene.workshop.compiled, scene.lying()) == (1, {first})
 
     play(tmp_path, scenario)
