@@ -6,10 +6,10 @@ Pure; any thread.
 """
 
 import secrets
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tts.text.cutting import METHODS, cut
 from tts.text.language_guess import guess
@@ -25,22 +25,35 @@ MAX_TOP_K = 1025
 """There are no more tokens."""
 
 
+def _one_of(values: Iterable[str | int]) -> Any:
+    return Field(json_schema_extra={"enum": list(values)})
+
+
+_NOT_EMPTY = Field(json_schema_extra={"minLength": 1})
+_LANGUAGE = _one_of(LANGUAGES)
+
+
 class TtsFields(BaseModel):
     """A request to speak.  Fields that are not listed are ignored; null is as if not given."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, extra="ignore")
+    # What `problem` refuses in upstream's words is told here, not checked.
+    model_config = ConfigDict(
+        use_attribute_docstrings=True,
+        extra="ignore",
+        json_schema_extra={"required": ["text", "text_lang", "ref_audio_path", "prompt_lang"]},
+    )
 
-    text: str = ""
-    """Required."""
-    text_lang: str = ""
-    """Required: auto, auto_yue, en, zh, ja, yue, ko, all_zh, all_ja, all_yue, all_ko."""
-    ref_audio_path: str = ""
-    """Required: a voice, "anna" or "anna/happy"; a path that ends like a voice's clip; or the name
-    of a file in `api_v2.clips_dir`."""
+    text: Annotated[str, _NOT_EMPTY] = ""
+    """What to say; `limits.max_text_chars` bounds it."""
+    text_lang: Annotated[str, _LANGUAGE] = ""
+    """Of the text; capitals are allowed."""
+    ref_audio_path: Annotated[str, _NOT_EMPTY] = ""
+    """A voice, "anna" or "anna/happy"; a path that ends like a voice's clip; or the name of a file
+    in `api_v2.clips_dir`."""
     aux_ref_audio_paths: list[Any] = []
     """Without effect: a voice has its own further clips."""
-    prompt_lang: str = ""
-    """Required: the language of `prompt_text`, used for a clip that is no voice's."""
+    prompt_lang: Annotated[str, _LANGUAGE] = ""
+    """The language of `prompt_text`, used for a clip that is no voice's."""
     prompt_text: str = ""
     """What is said in a clip that is no voice's."""
     top_k: int = 15
@@ -52,11 +65,11 @@ class TtsFields(BaseModel):
     """0.5 to 2."""
     seed: int = -1
     """-1: another one each time, and the audio is not kept."""
-    text_split_method: str = "cut5"
+    text_split_method: Annotated[str, _one_of(METHODS)] = "cut5"
     """cut0 to cut5: where the text is cut into parts that are spoken one by one."""
-    media_type: str = "wav"
+    media_type: Annotated[str, _one_of(MEDIA_TYPES)] = "wav"
     """wav, raw (16-bit samples, no header), ogg (Opus), aac (ADTS)."""
-    streaming_mode: bool | int = False
+    streaming_mode: Annotated[bool | int, _one_of((False, True, 0, 1, 2, 3))] = False
     """0 or false: all at once; 1, 2, 3 or true: while it is made."""
     batch_size: int = 1
     """This and what follows are without effect."""

@@ -13,12 +13,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tts.config import HttpConfig
 from tts.errors import BadRequest, ClipRefused, Overloaded, VoiceConflict, VoiceNotFound
+from tts.pretrained.official import WEIGHTS
 from tts.servers.http import Upload, context_of, form_body
 from tts.servers.operations import Answer, Operation
 from tts.voices import managing
 from tts.voices.adding import NewVoice
 from tts.voices.managing import ManagedVoice, VoiceManager
-from tts.voices.manifest import ConsentTable
+from tts.voices.manifest import MAX_TEXT_CHARS, ConsentTable, Emotion, Language
 
 DOOR = "voices"
 DEFAULT_EMOTION = "neutral"
@@ -93,11 +94,11 @@ class ReferenceForm(BaseModel):
 
     clip: Upload
     """3 to 10 s of one person speaking: WAV, FLAC, MP3, Ogg or AIFF."""
-    text: Annotated[str, _SHORT]
+    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS)]
     """What is said in the clip, word for word."""
-    language: Annotated[str, Field(max_length=16)]
-    """Of the text: zh, en, ja, ko, yue."""
-    emotion: Annotated[str, Field(max_length=64)] = DEFAULT_EMOTION
+    language: Language
+    """Of the text."""
+    emotion: Emotion = DEFAULT_EMOTION
     """Name that requests choose this way of speaking by."""
     consent: Annotated[bool, AfterValidator(_given), Field(json_schema_extra={"const": True})]
     """Must be true: the person whose voice it is agreed to its use. Kept in the voice's record."""
@@ -112,15 +113,15 @@ class ReferenceForm(BaseModel):
 class VoiceForm(ReferenceForm):
     """A new voice."""
 
-    id: Annotated[str, Field(max_length=64)]
+    id: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
     """1 to 64 lower-case letters, digits, "-" and "_"."""
     name: Annotated[str, _SHORT] = ""
     """What people call it; without, the id."""
     description: Annotated[str, _SHORT] = ""
     licence: Annotated[str, _SHORT] = ""
     """Terms under which it may be used."""
-    weights: Annotated[str, Field(max_length=64)] = DEFAULT_WEIGHTS
-    """Official weights: v1, v2, v2Pro, v2ProPlus."""
+    weights: Annotated[str, Field(json_schema_extra={"enum": [*WEIGHTS]})] = DEFAULT_WEIGHTS
+    """Official weights."""
     t2s: Annotated[str, Field(max_length=256)] = ""
     """Instead: a .ckpt file in the folder `api_v2.weights_dir`, by its name there."""
     sovits: Annotated[str, Field(max_length=256)] = ""
