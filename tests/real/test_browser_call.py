@@ -23,7 +23,7 @@ from agent import weights
 from tests.real.browser import Browsers, Complaints, chromium, playing
 from tests.real.daemon import running_daemon
 from tests.real.pipecat_caller import PipecatCaller, build_bundle
-from tests.tts.paces import spoken
+from tests.tts.paces import pieces, spoken
 from tts.light.hibari import VOICE, HibariEngine
 from tts.types import SynthesisRequest
 
@@ -76,8 +76,8 @@ def page(browsers: Browsers, tmp_path: Path) -> Iterator[Page]:
 def write_question(path: Path) -> None:
     """Silence, then the question."""
     engine = HibariEngine(threads=1)
-    pieces = spoken(engine, SynthesisRequest(QUESTION, VOICE.id, "en"))
-    speech = np.concatenate([piece.samples for piece in pieces])
+    said = pieces(spoken(engine, SynthesisRequest(QUESTION, VOICE.id, "en")))
+    speech = np.concatenate([piece.samples for piece in said])
     silence = np.zeros(WAIT_S * VOICE.sample_rate_hz, np.float32)
     samples = np.concatenate([silence, speech / np.abs(speech).max() * 0.5])
     with wave.open(str(path), "wb") as wav:

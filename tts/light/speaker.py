@@ -1,10 +1,10 @@
 """How a light voice speaks: text -> clauses -> phonemes -> model -> trim -> marks.
 
-In: a request and its text.  Out: `Piece`s, one for each clause.  Knows no model and no language:
-those are the two callables it is given.  On the engine's thread.
+In: a request and its text.  Out: for each clause the model's work, then a `Piece`.  Knows no model
+and no language: those are the two callables it is given.  On the engine's thread.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts.audio.trim import trim
-from tts.engine.types import Piece, Step
+from tts.engine.types import Kind, Piece, Step, Work
 from tts.errors import CannotSpeak
 from tts.light.phonemes import Token, timed, to_ids
 from tts.text.clauses import clauses
@@ -70,7 +70,7 @@ def speak(
             continue
         tokens = phonemise(clause.text)
         ids = to_ids(tokens, vocabulary)
-        rendered = _render_all(ids, render, limits.max_ids)
+        rendered = yield from _rendered(ids, render, limits.max_ids)
         samples, cut, voiced_end = trim(
             rendered.samples,
             sample_rate_hz,
@@ -96,6 +96,20 @@ def speak(
         raise CannotSpeak(
             f"voice {request.voice!r} can pronounce nothing of the text in {request.language!r}"
         )
+
+
+def _rendered(ids: list[int], render: Render, max_ids: int) -> Generator[Step, None, Rendered]:
+    """What the model makes of ids, when it is this request's turn.
+
+    The model takes one clause at a time, so no other request's work may run with this.
+    """
+    found: list[Rendered] = []
+
+    def run(_: Sequence[Work]) -> None:
+        found.append(_render_all(ids, render, max_ids))
+
+    yield Work(Kind.SOUND, len(ids), run, together=found)
+    return found[0]
 
 
 def _render_all(ids: list[int], render: Render, max_ids: int) -> Rendered:

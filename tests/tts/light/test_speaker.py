@@ -1,10 +1,12 @@
 """How a light voice speaks, with a model that plays one tone for each letter."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 
 from tests.tts.light.test_phonemes import VOCABULARY, spelled
-from tts.engine.types import Piece
+from tts.engine.types import Kind, Piece, Step, Work
 from tts.errors import EngineFailed
 from tts.light.speaker import Limits, Rendered, phoneme_edges, speak
 from tts.text.feed import TextFeed
@@ -27,7 +29,7 @@ def mumbled(ids: list[int]) -> Rendered:
 
 
 def said(text: str, render=tones, **options) -> list[Piece]:
-    return list(
+    return pieces_of(
         speak(
             SynthesisRequest(text, "v", "xx"),
             TextFeed.of(text),
@@ -39,6 +41,18 @@ def said(text: str, render=tones, **options) -> list[Piece]:
             **options,
         )
     )
+
+
+def pieces_of(steps: Iterable[Step]) -> list[Piece]:
+    """The pieces, each work being done at once."""
+    pieces: list[Piece] = []
+    for step in steps:
+        if isinstance(step, Work):
+            step.run([step])
+        else:
+            assert isinstance(step, Piece)
+            pieces.append(step)
+    return pieces
 
 
 def test_each_sentence_is_a_piece_with_its_pause_and_only_the_last_ends() -> None:
@@ -75,6 +89,29 @@ def test_more_phonemes_than_the_model_takes_are_rendered_in_runs() -> None:
     assert seen == [6, 5]
     # The second run's silences lie within; the word that spans both ends where its letters do.
     assert [m.end_s for m in piece.marks] == [1.01, 1.31]
+
+
+def test_each_clause_is_one_work_that_no_other_request_s_may_join() -> None:
+    def works() -> list[Work]:
+        steps = speak(
+            SynthesisRequest("ab. cde.", "v", "xx"),
+            TextFeed.of("ab. cde."),
+            phonemise=spelled,
+            render=tones,
+            vocabulary=VOCABULARY,
+            sample_rate_hz=RATE,
+            limits=LIMITS,
+        )
+        found = []
+        for step in steps:
+            if isinstance(step, Work):
+                step.run([step])
+                found.append(step)
+        return found
+
+    one, other = works(), works()
+    assert [(work.kind, work.size) for work in one] == [(Kind.SOUND, 3), (Kind.SOUND, 4)]
+    assert len({id(work.together) for work in one + other}) == 4
 
 
 def test_a_last_clause_without_sound_still_ends_the_request() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tts.paces import spoken
+from tests.tts.paces import pieces, spoken
 from tts.audio.trim import LEAD_S, voiced_span
 from tts.config import ServiceConfig
 from tts.engines import builders
@@ -34,7 +34,7 @@ def hibari() -> HibariEngine:
 
 @asynccontextmanager
 async def service(*engines: str) -> AsyncIterator[SynthesisService]:
-    config = ServiceConfig.model_validate({"engines": engines})
+    config = ServiceConfig.model_validate({"engines": engines, "cache": {"memory_mb": 0}})
     running = SynthesisService(config, builders(config))
     try:
         await running.start()
@@ -87,8 +87,10 @@ def test_english_streams_exactly_what_it_says_whole_and_says_it_the_same_twice()
 
 def test_a_slower_speed_takes_longer_in_proportion(hibari: HibariEngine) -> None:
     def length(speed: float) -> int:
-        pieces = spoken(hibari, SynthesisRequest("Good morning, everybody", "heart", "en", speed))
-        return sum(len(piece.samples) for piece in pieces)
+        said = pieces(
+            spoken(hibari, SynthesisRequest("Good morning, everybody", "heart", "en", speed))
+        )
+        return sum(len(piece.samples) for piece in said)
 
     assert 1.7 < length(0.5) / length(1.0) < 2.3
     assert 1.6 < length(1.0) / length(2.0) < 2.4
@@ -96,7 +98,7 @@ def test_a_slower_speed_takes_longer_in_proportion(hibari: HibariEngine) -> None
 
 def test_the_pause_after_the_last_voice_is_that_of_the_mark(hibari: HibariEngine) -> None:
     for text, pause_s in [("Good morning.", 0.25), ("Good morning,", 0.12), ("Good morning", 0.05)]:
-        (piece,) = spoken(hibari, SynthesisRequest(text, "heart", "en"))
+        (piece,) = pieces(spoken(hibari, SynthesisRequest(text, "heart", "en")))
         _, last = voiced_span(piece.samples, 24_000)
         assert len(piece.samples) - last == int(pause_s * 24_000)
 
@@ -105,12 +107,12 @@ def test_the_pause_after_the_last_voice_is_that_of_the_mark(hibari: HibariEngine
 @given(st.text(max_size=60))
 def test_no_text_crashes_the_english_voice(hibari: HibariEngine, text: str) -> None:
     try:
-        pieces = list(spoken(hibari, SynthesisRequest(text, "heart", "en")))
+        said = pieces(spoken(hibari, SynthesisRequest(text, "heart", "en")))
     except EngineFailed:
         return
-    marks = [mark for piece in pieces for mark in piece.marks]
+    marks = [mark for piece in said for mark in piece.marks]
     assert [(m.text_start, m.text_end) for m in marks] == [(s.start, s.end) for s in words(text)]
-    assert [piece.is_last for piece in pieces] == [False] * (len(pieces) - 1) + [True]
+    assert [piece.is_last for piece in said] == [False] * (len(said) - 1) + [True]
 
 
 @pytest.mark.parametrize(
@@ -127,14 +129,14 @@ def test_no_text_crashes_the_english_voice(hibari: HibariEngine, text: str) -> N
     ],
 )
 def test_odd_text_is_spoken_with_a_mark_for_each_word(hibari: HibariEngine, text: str) -> None:
-    pieces = list(spoken(hibari, SynthesisRequest(text, "heart", "en")))
-    marks = [mark for piece in pieces for mark in piece.marks]
+    said = pieces(spoken(hibari, SynthesisRequest(text, "heart", "en")))
+    marks = [mark for piece in said for mark in piece.marks]
     assert [(m.text_start, m.text_end) for m in marks] == [(s.start, s.end) for s in words(text)]
 
 
 def test_a_word_longer_than_the_model_takes_is_marked_in_parts(hibari: HibariEngine) -> None:
-    pieces = list(spoken(hibari, SynthesisRequest("x" * 500, "heart", "en")))
-    marks = [mark for piece in pieces for mark in piece.marks]
+    said = pieces(spoken(hibari, SynthesisRequest("x" * 500, "heart", "en")))
+    marks = [mark for piece in said for mark in piece.marks]
     assert [(m.text_start, m.text_end) for m in marks] == [(0, 240), (240, 480), (480, 500)]
 
 

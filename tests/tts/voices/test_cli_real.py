@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from tests.tts.models.golden_sovits import GOLDEN
-from tests.tts.paces import spoken
+from tests.tts.paces import pieces, spoken
 from tests.tts.voices.tiny import tiny_voices
 from tts import cli
 from tts.light.hibari import VOICE, HibariEngine
@@ -30,9 +30,9 @@ def test_a_voice_is_added_compiled_and_heard(
 ) -> None:
     voices = tiny_voices(tmp_path)
     places = [f"--voices={voices.voices_dir}", f"--pretrained={voices.pretrained_dir}"]
-    pieces = spoken(HibariEngine(threads=1), SynthesisRequest(TEXT, VOICE.id, "en"))
+    said = pieces(spoken(HibariEngine(threads=1), SynthesisRequest(TEXT, VOICE.id, "en")))
     clip = tmp_path / "clip.wav"
-    samples = np.concatenate([piece.samples for piece in pieces])
+    samples = np.concatenate([piece.samples for piece in said])
     soundfile.write(clip, samples, VOICE.sample_rate_hz)
     capsys.readouterr()
 
