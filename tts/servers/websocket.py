@@ -14,11 +14,11 @@ from loguru import logger
 
 from tts.config import ServiceConfig
 from tts.context import CallContext
-from tts.errors import BadRequest, Overloaded, SessionLost, SlowReader, Unavailable
+from tts.errors import BadRequest, Overloaded, SessionLost, SlowReader, TtsError, Unavailable
 from tts.servers.delivery import deliver
 from tts.servers.http import context_of
 from tts.servers.operations import Answer, Operation
-from tts.servers.websocket_session import RESUME_WITHIN_S, Sessions
+from tts.servers.websocket_session import DOOR, RESUME_WITHIN_S, Sessions
 from tts.servers.wire.session import AT_ONCE, KEEP_BYTES
 from tts.servers.wire.websocket import (
     SUBPROTOCOL,
@@ -36,7 +36,6 @@ from tts.servers.wire.websocket import (
     error_frame,
     parse,
     pong_frame,
-    refusal_frame,
     resumed_frame,
     session_frame,
     voices_frame,
@@ -94,7 +93,7 @@ class WebSocketDoor:
 
         Raises `BadRequest` for a request that is no WebSocket's, `Overloaded` and `Unavailable`.
         """
-        context = context_of(request, "websocket")
+        context = context_of(request, DOOR)
         response = web.WebSocketResponse(
             protocols=(SUBPROTOCOL,),
             heartbeat=HEARTBEAT_S,
@@ -205,7 +204,7 @@ class Connection:
             if message.type is WSMsgType.TEXT:
                 await self._take(message.data)
             elif message.type is WSMsgType.BINARY:
-                await self._send(refusal_frame(Refusal("a message is JSON in a text frame")))
+                await self._fail(BadRequest("a message is JSON in a text frame"))
             else:
                 return
 
@@ -226,20 +225,23 @@ class Connection:
             case _:
                 refusal = self._go_on(message)
                 if refusal is not None:
-                    await self._send(refusal_frame(refusal))
+                    await self._fail(BadRequest(refusal.message))
 
     async def _begin(self, message: Synthesize | Start) -> None:
-        if not self._door.is_open:
-            error = Unavailable("the service is going down")
-            await self._send(error_frame(error, id=message.id))
+        try:
+            if not self._door.is_open:
+                raise Unavailable("the service is going down")
+            self._door.sessions.check_room()
+        except TtsError as error:
+            await self._fail(error, id=message.id)
             return
         refusal = self._live.begin(message, self._context)
         if refusal is None:
             return
         if refusal.about is None:
-            await self._send(refusal_frame(refusal))
+            await self._fail(BadRequest(refusal.message))
         else:
-            await self._send(error_frame(Overloaded(refusal.message), id=refusal.about))
+            await self._fail(Overloaded(refusal.message), id=refusal.about)
 
     def _go_on(self, message: Text | End | Cancel | Ack) -> Refusal | None:
         match message:
@@ -259,19 +261,19 @@ class Connection:
                 self._live.fail(about, BadRequest(refusal.message))
                 return
             about = None
-        await self._send(refusal_frame(refusal, id=about))
+        await self._fail(BadRequest(refusal.message), id=about)
 
     async def _resume(self, message: Resume) -> None:
         """Carry on the session of a connection that was lost, or is thought to live."""
         if self._live.session.has_requests:
-            await self._send(refusal_frame(Refusal("resume: it must come before any request")))
+            await self._fail(BadRequest("resume: it must come before any request"))
             return
         live = self._door.sessions.take_back(message.session, self._caller)
         if live is None or live is self._live:
             lost = SessionLost(f"session = {message.session!r}: it is over, or was never there")
-            await self._send(error_frame(lost))
+            await self._fail(lost)
             for id in message.received:
-                await self._send(error_frame(lost, id=id))
+                await self._fail(lost, id=id)
             return
         other, mine = live.connection, self._live
         resumed, texts = live.resume(message.received)
@@ -287,9 +289,14 @@ class Connection:
         self._door.sessions.end(mine)
         for id in resumed.unknown:
             lost = SessionLost(f"received.{id}: the session has no such request; send it again")
-            await self._send(error_frame(lost, id=id))
+            await self._fail(lost, id=id)
         for id, refusal in resumed.refused:
-            await self._send(error_frame(SessionLost(refusal.message), id=id))
+            await self._fail(SessionLost(refusal.message), id=id)
+
+    async def _fail(self, error: TtsError, *, id: str | None = None) -> None:
+        """Answer with an error: of a request, or of none."""
+        self._door.service.metrics.refused(DOOR, error.code)
+        await self._send(error_frame(error, id=id))
 
     async def _write(self) -> None:
         """Send frames as they come.  When the client takes none, the connection is cut."""

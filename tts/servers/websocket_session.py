@@ -15,7 +15,7 @@ from loguru import logger
 
 from tts.config import LimitsConfig
 from tts.context import CallContext
-from tts.errors import TtsError
+from tts.errors import Overloaded, TtsError
 from tts.servers.delivery import deliver
 from tts.servers.wire.session import Outbox, Resumed, Session
 from tts.servers.wire.telling import Telling
@@ -31,10 +31,14 @@ from tts.servers.wire.websocket import (
     Text,
 )
 from tts.service import SynthesisService
+from tts.tracing import TRACEPARENT, extract
 from tts.types import SpeechChunk
 
+DOOR = "websocket"
 RESUME_WITHIN_S = 30.0
 """A session with resumable requests waits so long for its client to come back."""
+MORE_THAN_STREAMS = 256
+"""Requests over all connections: as many more than twice the streams there may be."""
 MAX_AWAY = 256
 """Sessions that wait for their clients; with one more, the one that waited longest ends."""
 
@@ -108,8 +112,11 @@ class LiveSession:
         outbox = self.session.begin(message.id, is_resumable=message.resumable)
         if isinstance(outbox, Refusal):
             return outbox
-        if message.timeout_s is not None:
-            context = replace(context, timeout_s=message.timeout_s)
+        context = replace(
+            context,
+            timeout_s=context.timeout_s if message.timeout_s is None else message.timeout_s,
+            traceparent=extract({TRACEPARENT: message.traceparent}) or context.traceparent,
+        )
         writing = Writing(self._limits.max_text_chars) if isinstance(message, Start) else None
         speech = Speech(outbox, writing)
         speech.task = asyncio.create_task(
@@ -243,6 +250,8 @@ class LiveSession:
     def _tell(self, speech: Speech, *events: Event) -> None:
         for event in events:
             speech.outbox.add(event)
+            if isinstance(event, Failed):
+                self._service.metrics.refused(DOOR, event.error.code)
         self.sendable.set()
 
     async def _room(self, speech: Speech) -> None:
@@ -271,6 +280,20 @@ class Sessions:
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    def check_room(self) -> None:
+        """Raise `Overloaded` when all sessions together have as many requests as they may.
+
+        Each may be owed `KEEP_BYTES` after its engine is done with it, and audio from the cache
+        takes no stream: without this bound one client could fill the memory.
+        """
+        limits = self._limits
+        most = MORE_THAN_STREAMS + 2 * (limits.max_streams + limits.max_queued)
+        if sum(live.session.requests for live in self._sessions.values()) >= most:
+            raise Overloaded(
+                f"{most} requests over WebSocket are spoken or wait to be acknowledged, which is "
+                "the limit"
+            )
 
     def open(self, caller: str) -> LiveSession:
         """A new session, whose id nobody guesses."""

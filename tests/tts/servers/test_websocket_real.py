@@ -649,3 +649,39 @@ def test_going_down_cuts_off_what_takes_too_long() -> None:
             assert len(door.sessions) == 0
 
     asyncio.run(scenario())
+
+
+def test_what_all_clients_together_are_owed_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests that ended and were never acknowledged: each of them may hold half a megabyte."""
+    monkeypatch.setattr(session_module, "MORE_THAN_STREAMS", 0)
+    most = 2 * (CONFIG.limits.max_streams + CONFIG.limits.max_queued)
+
+    async def scenario() -> None:
+        async with (
+            served(FakeEngine(piece_samples=(100,))) as (_, _, port),
+            connected(port) as one,
+            connected(port) as two,
+        ):
+            await opened(one)
+            await opened(two)
+            for number in range(most):
+                await send(one, **HELLO, id=f"r{number}", resumable=True)
+                await until_end(one, f"r{number}")
+            await send(two, **HELLO, id="a")
+            (refused,) = await until_end(two)
+            assert (refused["code"], str(most) in refused["message"]) == ("overloaded", True)
+            # One that is acknowledged makes room.
+            await send(one, type="ack", id="r0", seq=100)
+            assert (await receive(one))["type"] == "error"
+            await send(one, type="ack", id="r0", seq=4)
+            await until_acknowledged(two)
+
+    async def until_acknowledged(connection: ClientConnection) -> None:
+        for number in range(1000):
+            await send(connection, **HELLO, id=f"b{number}")
+            if (await until_end(connection, f"b{number}"))[-1]["type"] == "done":
+                return
+            await asyncio.sleep(0.005)
+        raise AssertionError("no room was made")
+
+    asyncio.run(scenario())

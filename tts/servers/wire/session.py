@@ -148,6 +148,11 @@ class Session:
         """Whether anything is owed or being spoken."""
         return bool(self._outboxes)
 
+    @property
+    def requests(self) -> int:
+        """How many are not over."""
+        return len(self._outboxes)
+
     def begin(self, id: str, *, is_resumable: bool) -> Outbox | Refusal:
         """A new request.  A refusal's `about` is None where the request of that id goes on."""
         if id in self._outboxes:

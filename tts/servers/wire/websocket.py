@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tts.audio.encode import AudioFormat
 from tts.config import explain
-from tts.errors import BadRequest, TtsError
+from tts.errors import TtsError
 from tts.types import Mark, SynthesisRequest, Voice
 
 SUBPROTOCOL = "parley.tts.v1"
@@ -62,6 +62,7 @@ class _Spoken(Message):
     chunk_ms: Annotated[int | None, Field(ge=MIN_CHUNK_MS, le=MAX_CHUNK_MS)] = None
     timeout_s: Annotated[float | None, Field(gt=0, le=86_400)] = None
     resumable: bool = False
+    traceparent: str = Field("", max_length=128)
 
     def request(self) -> SynthesisRequest:
         """The same for the service."""
@@ -308,11 +309,6 @@ def error_frame(error: TtsError, *, id: str | None = None) -> str:
     without one nothing has changed."""
     about = {} if id is None else {"id": id}
     return _json("error", **about, **_error_fields(error))
-
-
-def refusal_frame(refusal: Refusal, *, id: str | None = None) -> str:
-    """An error frame for a message that cannot be taken."""
-    return error_frame(BadRequest(refusal.message), id=id)
 
 
 def session_frame(session: str, *, resume_within_s: float, keep_bytes: int, at_once: int) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts.config import ChunksConfig
-from tts.errors import EngineFailed, Overloaded
+from tts.errors import BadRequest, EngineFailed, Overloaded
 from tts.servers.wire.websocket import (
     HEADER,
     MAX_CHUNK_MS,
@@ -35,7 +35,6 @@ from tts.servers.wire.websocket import (
     error_frame,
     parse,
     pong_frame,
-    refusal_frame,
     session_frame,
 )
 from tts.types import Mark, SynthesisRequest
@@ -61,7 +60,7 @@ def test_whatever_comes_is_a_message_or_a_refusal_that_can_be_sent(text: str) ->
     result = parse(text)
     assert isinstance(result, Message | Refusal)
     if isinstance(result, Refusal):
-        answer = json.loads(refusal_frame(result, id=result.about))
+        answer = json.loads(error_frame(BadRequest(result.message), id=result.about))
         assert answer["code"] == "bad_request"
         assert answer["message"]
     elif isinstance(result, Ping):
@@ -88,7 +87,7 @@ def test_whatever_comes_is_a_message_or_a_refusal_that_can_be_sent(text: str) ->
 def test_what_cannot_be_is_refused(text: str) -> None:
     result = parse(text)
     assert isinstance(result, Refusal)
-    json.loads(refusal_frame(result))
+    json.loads(error_frame(BadRequest(result.message)))
 
 
 @pytest.mark.parametrize(
@@ -240,7 +239,7 @@ def test_an_error_outside_the_frames_has_no_number() -> None:
         "code": "engine_failed",
         "message": "x",
     }
-    assert "id" not in json.loads(refusal_frame(Refusal("x")))
+    assert "id" not in json.loads(error_frame(BadRequest("x")))
 
 
 def test_a_session_says_its_bounds() -> None:
