@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from tts.audio.encode import Encoder, wav_header
 from tts.config import ServiceConfig
@@ -75,9 +75,11 @@ class Problems(BaseModel):
 class WeightsQuery(BaseModel):
     """Weights for the clips that are named from now on."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        use_attribute_docstrings=True, json_schema_extra={"required": ["weights_path"]}
+    )
 
-    weights_path: str = ""
+    weights_path: Annotated[str, Field(json_schema_extra={"minLength": 1})] = ""
     """Any path that ends in the name of an official file; or a file in `api_v2.weights_dir`."""
 
 

@@ -73,7 +73,12 @@ def say(text: str = "Hello.", voice: str = "ann", **fields: object) -> Synthesis
 
 def steps(running: GptSovitsEngine, request: SynthesisRequest) -> Iterator[Step]:
     """The steps of a request, after its voice was loaded."""
-    for step in spoken(running, request):
+    return loaded(spoken(running, request))
+
+
+def loaded(given: Iterator[Step]) -> Iterator[Step]:
+    """Steps, with what they wait for waited for."""
+    for step in given:
         if isinstance(step, Future):
             step.exception(30)
         else:
@@ -318,6 +323,7 @@ def test_a_language_whose_frontend_breaks_is_a_failure_of_that_language(
 # Voices that come and go.
 
 
+@pytest.mark.golden
 def test_a_new_voice_speaks_and_one_that_is_gone_is_let_go_of(tmp_path: Path) -> None:
     add_voice(tmp_path, "ann")
     with engine(tmp_path) as running:
@@ -334,6 +340,7 @@ def test_a_new_voice_speaks_and_one_that_is_gone_is_let_go_of(tmp_path: Path) ->
         assert [str(one) for one in running._cache.voices] == ["bob/en"]
 
 
+@pytest.mark.golden
 def test_a_request_ends_in_the_voice_it_began_in(tmp_path: Path) -> None:
     add_voice(tmp_path, "ann")
     with engine(tmp_path) as running:
@@ -349,7 +356,7 @@ def test_a_request_ends_in_the_voice_it_began_in(tmp_path: Path) -> None:
         heard += [step.samples for step in speaking if isinstance(step, Piece)]
         assert np.array_equal(np.concatenate(heard), before)
         # So does one that was accepted and had not begun.
-        late = [step.samples for step in worked(accepted) if isinstance(step, Piece)]
+        late = [step.samples for step in loaded(worked(accepted)) if isinstance(step, Piece)]
         assert np.array_equal(np.concatenate(late), before)
         assert np.array_equal(samples(running, say(LONG)), after)
         running._cache._thread.submit(int).result(30)
@@ -383,6 +390,7 @@ def test_the_state_of_a_voice_is_equal_for_equal_sound(tmp_path: Path) -> None:
         assert half.voices[0].state != single.voices[0].state
 
 
+@pytest.mark.golden
 def test_a_voice_to_preload_is_loaded_when_it_appears(tmp_path: Path) -> None:
     add_voice(tmp_path, "ann")
     with engine(tmp_path, preload=("bob",)) as running:
