@@ -5,13 +5,13 @@ import { Api, Problem } from "./api.js";
 import { Call } from "./call.js";
 import { LatencyPanel } from "./latency.js";
 import { Microphone } from "./microphone.js";
-import { language, recall, remember } from "./strings.js";
+import { LANGUAGE_NAMES, Line, language, recall, remember } from "./strings.js";
 import { Transcript } from "./transcript.js";
+import { VoicePanel } from "./voice.js";
 
 const PERSONA = "parley-persona";
 const SILENT_MICROPHONE_MS = 6000;
 const METER_TOLD_MS = 500; // how often assistive technology is told the level
-const LANGUAGE_NAMES = { en: "English", zh: "中文", ja: "日本語", ko: "한국어", yue: "粵語" };
 const ENDED = {
   hungUp: "ended_hungUp",
   "agent ended the call": "ended_agent",
@@ -23,29 +23,6 @@ const ENDED = {
 const NOTICES = { "llm-down": "notice_llm", "tts-down": "notice_tts", "stt-down": "notice_stt" };
 
 const $ = (id) => document.getElementById(id);
-
-/** An element whose text is kept by key, so that it can change its language at any time. */
-class Line {
-  constructor(element) {
-    this.element = element;
-    this.write = () => "";
-  }
-
-  say(key, values) {
-    this.write = () => language.say(key, values);
-    this.render();
-  }
-
-  clear() {
-    this.write = () => "";
-    this.render();
-  }
-
-  render() {
-    const text = this.write();
-    if (this.element.textContent !== text) this.element.textContent = text;
-  }
-}
 
 class Page {
   constructor() {
@@ -75,6 +52,23 @@ class Page {
       empty: $("latency-empty"),
       summary: $("latency-summary"),
     });
+    this.voicePanel = new VoicePanel(
+      {
+        panel: $("voice-panel"),
+        form: $("voice-form"),
+        voice: $("voice-choice"),
+        emotion: $("voice-emotion"),
+        language: $("voice-language"),
+        text: $("voice-text"),
+        speak: $("voice-speak"),
+        stop: $("voice-stop"),
+        progress: $("voice-progress"),
+        line: $("voice-line"),
+        status: $("voice-status"),
+        alert: $("voice-alert"),
+      },
+      this.api,
+    );
     this.listenToControls();
     this.render();
     this.loadPersonas();
@@ -113,6 +107,7 @@ class Page {
     other.lang = language.code === "zh" ? "en" : "zh-CN";
     for (const line of Object.values(this.lines)) line.render();
     this.latency.render();
+    this.voicePanel.render();
     this.renderControls();
     if (this.personas.length === 0) this.showPersonas();
   }
@@ -222,6 +217,7 @@ class Page {
   beginCallView(persona) {
     this.call = null;
     this.microphone = null;
+    this.voicePanel.stop();
     this.lines.alert.clear();
     this.lines.notice.clear();
     this.lines.state.say("stateMicrophone");

@@ -75,6 +75,22 @@ const STRINGS = {
     problem_noMedia: "The call could not be connected. A firewall may be blocking it; another network may work.",
     problem_serverError: "The server could not take the call: {detail}",
     problem_noPersonas: "This server has nobody to talk to yet.",
+    voiceTitle: "Try a voice",
+    voiceChoice: "Voice",
+    voiceEmotion: "Emotion",
+    voiceLanguage: "Language",
+    voiceText: "Text",
+    voiceSpeak: "Speak",
+    voiceStop: "Stop",
+    voiceProgress: "Spoken so far",
+    voicesLoading: "Loading the voices…",
+    voiceWaiting: "Waiting for the first sound…",
+    voiceSpeaking: "First sound after {ms} ms · {seconds} s",
+    voiceFinished: "Finished · first sound after {ms} ms · {seconds} s in all",
+    voiceStopped: "Stopped after {seconds} s",
+    problem_voice: "The voice could not speak: {detail}",
+    problem_voiceBusy: "The voices are busy. Please try again in a moment.",
+    problem_noVoices: "This server has no voices yet.",
     hint_silentMicrophone: "Nothing can be heard from your microphone. Check that the right one is chosen and switched on.",
     hint_autoplay: "Your browser is holding back the sound.",
     notice_llm: "The agent has trouble thinking at the moment.",
@@ -154,6 +170,22 @@ const STRINGS = {
     problem_noMedia: "通话无法接通，可能被防火墙阻挡，可以换一个网络再试。",
     problem_serverError: "服务器无法接听：{detail}",
     problem_noPersonas: "此服务器上还没有可以通话的对象。",
+    voiceTitle: "试听声音",
+    voiceChoice: "声音",
+    voiceEmotion: "情绪",
+    voiceLanguage: "语言",
+    voiceText: "文本",
+    voiceSpeak: "朗读",
+    voiceStop: "停止",
+    voiceProgress: "已读部分",
+    voicesLoading: "正在加载声音…",
+    voiceWaiting: "正在等待第一个声音…",
+    voiceSpeaking: "首音 {ms} 毫秒 · {seconds} 秒",
+    voiceFinished: "已读完 · 首音 {ms} 毫秒 · 共 {seconds} 秒",
+    voiceStopped: "已停止，共 {seconds} 秒",
+    problem_voice: "无法朗读：{detail}",
+    problem_voiceBusy: "声音正忙，请稍后再试。",
+    problem_noVoices: "此服务器上还没有声音。",
     hint_silentMicrophone: "听不到您的麦克风。请检查是否选对了麦克风并已打开。",
     hint_autoplay: "浏览器暂停了声音播放。",
     notice_llm: "对方暂时无法思考。",
@@ -211,3 +243,28 @@ class Language {
 }
 
 export const language = new Language();
+
+export const LANGUAGE_NAMES = { en: "English", zh: "中文", ja: "日本語", ko: "한국어", yue: "粵語" };
+
+/** An element whose text is kept by key, so that it can change its language at any time. */
+export class Line {
+  constructor(element) {
+    this.element = element;
+    this.write = () => "";
+  }
+
+  say(key, values) {
+    this.write = () => language.say(key, values);
+    this.render();
+  }
+
+  clear() {
+    this.write = () => "";
+    this.render();
+  }
+
+  render() {
+    const text = this.write();
+    if (this.element.textContent !== text) this.element.textContent = text;
+  }
+}
