@@ -94,6 +94,7 @@ def test_whoever_may_not_have_a_clip_compiled_may_have_one_spoken_that_was(
     play(tmp_path, scenario)
 
 
+@pytest.mark.golden
 def test_another_clip_text_or_weights_are_another_voice(tmp_path: Path, clip: Path) -> None:
     other = save_clip(tmp_path / "other.wav", 5.0)
     copied = tmp_path / "copied.ckpt"
@@ -168,6 +169,7 @@ def test_a_clip_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path) -
     play(tmp_path, scenario)
 
 
+@pytest.mark.golden
 def test_beyond_the_bound_the_voice_used_longest_ago_goes(
     tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
