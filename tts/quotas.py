@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tts.context import Caller
 from tts.errors import RateLimited
@@ -65,6 +65,11 @@ class Quotas:
         finally:
             use.streams -= 1
             self._see(caller.name, use, self._clock())
+
+    def count(self, caller: Caller) -> None:
+        """Count a request that is spoken later, for nobody who waits.  Raises `RateLimited`."""
+        if caller.requests_per_minute is not None:
+            self._enter(replace(caller, max_streams=None)).streams -= 1
 
     def _enter(self, caller: Caller) -> _Use:
         now_s = self._clock()

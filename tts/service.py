@@ -122,6 +122,11 @@ class SynthesisService:
         return self._cache
 
     @property
+    def quotas(self) -> Quotas:
+        """What callers have used of what they may."""
+        return self._quotas
+
+    @property
     def text_idle_s(self) -> float:
         """How long a text that is being written may keep still."""
         return self._config.limits.text_idle_s
@@ -214,7 +219,9 @@ class SynthesisService:
                 self._choosing.attempt(choice) as attempt,
                 self._recorder(asked.request, context, is_whole=texts is None) as recorder,
             ):
-                spoken = self._speak(choice, text, account=asked.account, played=played)
+                spoken = self._speak(
+                    choice, text, account=asked.account, played=played, eager=context.eager
+                )
                 spoken = deadline.cut(spoken)
                 if texts is not None:
                     written = write(texts, text, self._config.limits)
@@ -233,6 +240,7 @@ class SynthesisService:
         *,
         account: Account | None = None,
         played: bool = True,
+        eager: bool = False,
     ) -> AsyncGenerator[SpeechChunk]:
         """The data path, after the limits."""
         voice, worker = choice.voice, choice.worker
@@ -244,7 +252,7 @@ class SynthesisService:
             next_ms=self._config.chunks.next_ms,
         )
         request = replace(choice.request, text=text.text)
-        speech = worker.speak(request, text, played=played, admitted=choice.admitted)
+        speech = worker.speak(request, text, played=played, eager=eager, admitted=choice.admitted)
         if account is not None:
             account.speech = speech
         async with aclosing(speech) as pieces:

@@ -72,6 +72,17 @@ def test_a_refusal_uses_up_nothing() -> None:
     assert [asked(quotas, ann) for _ in range(3)] == [True, True, False]
 
 
+def test_what_is_spoken_later_counts_as_a_request_and_as_no_stream() -> None:
+    quotas, ann = Quotas(Clock()), Caller("ann", requests_per_minute=3, max_streams=1)
+    quotas.count(ANYONE)
+    with quotas.stream(ann):
+        quotas.count(ann)
+        quotas.count(ann)
+        with pytest.raises(RateLimited, match="3 times a minute"):
+            quotas.count(ann)
+    assert "times a minute" in str(refusal(quotas, ann))
+
+
 def test_one_callers_flood_does_not_touch_another() -> None:
     quotas = Quotas(Clock())
     ann, bob = (Caller(name, requests_per_minute=10, max_streams=1) for name in ("ann", "bob"))

@@ -17,6 +17,7 @@ from tts.errors import (
     BadRequest,
     JobNotFound,
     Overloaded,
+    RateLimited,
     TextTooLong,
     Unavailable,
     VoiceNotFound,
@@ -26,6 +27,7 @@ from tts.jobs.record import Job
 from tts.jobs.runner import JobRunner, Order
 from tts.jobs.webhook import MAX_URL_CHARS
 from tts.limits import MAX_SPEED, MIN_SPEED
+from tts.quotas import Quotas
 from tts.servers.delivery import deliver
 from tts.servers.failures import RANGE_NOT_SATISFIABLE, refusal
 from tts.servers.http import context_of, json_body, query_of
@@ -118,8 +120,9 @@ class JobList(BaseModel):
 class JobsApi:
     """The operations on jobs."""
 
-    def __init__(self, runner: JobRunner, config: ServiceConfig) -> None:
+    def __init__(self, runner: JobRunner, config: ServiceConfig, quotas: Quotas) -> None:
         self._runner = runner
+        self._quotas = quotas
         self._keep_days = config.jobs.keep_days
         self._max_body_bytes = max(
             config.http.max_body_bytes,
@@ -152,7 +155,14 @@ class JobsApi:
                         },
                     )
                 },
-                errors=(BadRequest, TextTooLong, VoiceNotFound, Overloaded, Unavailable),
+                errors=(
+                    BadRequest,
+                    TextTooLong,
+                    VoiceNotFound,
+                    RateLimited,
+                    Overloaded,
+                    Unavailable,
+                ),
                 max_body_bytes=self._max_body_bytes,
             ),
             Operation(
@@ -223,6 +233,7 @@ class JobsApi:
                 f"{KEY_HEADER} has {len(key)} characters; at most {MAX_KEY_CHARS} are allowed"
             ).about(KEY_HEADER)
         new = await json_body(request, NewJob)
+        self._quotas.count(context_of(request, DOOR).caller)
         job = await self._runner.submit(_owner(request), new.order(key))
         response = self._json(job, status=202)
         response.headers[hdrs.LOCATION] = f"/v1/jobs/{job.id}"

@@ -52,7 +52,7 @@ class Rest:
                 webhook_secret=secrets.webhook_secret,
                 count=metrics.job_ended,
             )
-            jobs = JobsApi(self._jobs, config).operations()
+            jobs = JobsApi(self._jobs, config, service.quotas).operations()
             metrics.watch_jobs(self._jobs.by_state)
         self._websocket = WebSocketDoor(service, config)
         self._http = HttpDoor(

@@ -16,8 +16,9 @@ from tests.tts.jobs.bucket import BUCKET, bucket
 from tests.tts.jobs.talker import Talker, running, samples
 from tests.tts.jobs.talker import config as jobs_config
 from tests.tts.servers.http_doors import KEY, MANAGER_KEY, WITH_KEYS, served
-from tts.config import ServiceConfig
+from tts.config import AccessConfig, ServiceConfig
 from tts.jobs.runner import JobRunner
+from tts.quotas import Quotas
 from tts.servers.jobs import JobsApi, byte_range
 
 pytestmark = pytest.mark.real
@@ -72,19 +73,37 @@ class Client:
 
 @asynccontextmanager
 async def api(
-    folder: Path, talker: Talker | None = None, **jobs: Any
+    folder: Path, talker: Talker | None = None, per_minute: int | None = None, **jobs: Any
 ) -> AsyncIterator[tuple[Client, Client, JobRunner]]:
-    """Two callers with a key each, and what is behind the door."""
+    """Two callers with a key each, and what is behind the door.  `per_minute`: what each may."""
+    keys = tuple(
+        key.model_copy(update={"requests_per_minute": per_minute}) for key in WITH_KEYS.access.keys
+    )
     config: ServiceConfig = jobs_config(folder, **jobs).model_copy(
-        update={"access": WITH_KEYS.access}
+        update={"access": AccessConfig(keys=keys)}
     )
     async with (
         running(talker or Talker(), config) as runner,
-        served(JobsApi(runner, config).operations(), config) as (_, port),
+        served(JobsApi(runner, config, Quotas()).operations(), config) as (_, port),
         aiohttp.ClientSession() as session,
     ):
         base = f"http://127.0.0.1:{port}"
         yield Client(session, base, KEY), Client(session, base, MANAGER_KEY), runner
+
+
+def test_a_job_is_one_of_its_owners_requests_of_a_minute(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with api(tmp_path, per_minute=2) as (me, other, _):
+            for _ in range(2):
+                await me.job()
+            status, body, answer = await me.ask("POST", "/v1/jobs", BODY)
+            assert (status, body["error"]["code"]) == (429, "rate_limited")
+            assert 0 < int(answer.headers["Retry-After"]) <= 30
+            # Looking is free, and nobody else is concerned.
+            assert (await me.ask("GET", "/v1/jobs"))[0] == 200
+            await other.job()
+
+    asyncio.run(scenario())
 
 
 def test_a_text_becomes_a_file(tmp_path: Path) -> None:
