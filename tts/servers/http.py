@@ -24,8 +24,9 @@ from pydantic_core import core_schema
 
 from tts.access import Access
 from tts.config import ServiceConfig, TlsConfig, explain
-from tts.context import ANYONE, CallContext
+from tts.context import CallContext
 from tts.errors import BadRequest, Unavailable
+from tts.metrics import CONTENT_TYPE
 from tts.servers.failures import (
     BODY_TIMEOUT,
     BODY_TOO_LARGE,
@@ -317,7 +318,7 @@ class HttpDoor:
 
     async def _show_metrics(self, request: web.Request) -> web.StreamResponse:
         assert self._metrics is not None
-        return web.Response(text=self._metrics())
+        return web.Response(text=self._metrics(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def context_of(request: web.Request, door: str) -> CallContext:
@@ -325,7 +326,7 @@ def context_of(request: web.Request, door: str) -> CallContext:
     headers = {name.lower(): value for name, value in request.headers.items()}
     return CallContext(
         door=door,
-        caller=request.get(CALLER, ANYONE),
+        caller=request[CALLER],
         timeout_s=request.get(TIMEOUT_S),
         traceparent=extract(headers),
     )
