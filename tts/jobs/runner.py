@@ -25,7 +25,7 @@ from tts.jobs.webhook import check_url
 from tts.limits import check_length, check_manner, check_words
 from tts.types import SynthesisRequest
 
-MOST_FRUITLESS = 5
+MOST_FRUITLESS = 10
 """A passage during which the process ended so often is not tried again: it may be why."""
 SWEEP_S = 600.0
 """How often jobs that are kept no longer are looked for."""
