@@ -38,6 +38,9 @@ class CallContext:
     """The caller's trace, as `tts.tracing.extract` found it; "": none."""
     patient: bool = False
     """Nobody waits for the audio: live callers go first, and no light voice speaks instead."""
+    eager: bool = False
+    """The audio is taken as fast as it can be made, into a file perhaps: none of it is left unmade
+    because what was made lasts a while."""
     keep: bool = True
     """Whether the audio may be asked for again, and is worth a place in the cache."""
 

@@ -57,6 +57,7 @@ class FakeEngine:
     cold: bool = False
     """Whether no voice is ready."""
     name: str = "fake"
+    rests: bool = True
     voices: tuple[Voice, ...] = VOICES
 
     def forget(self) -> None:

@@ -27,6 +27,7 @@ class WorkingEngine:
     seconds: Callable[[Kind], None] = lambda kind: None
     """Called in each run, to let time pass."""
     name: str = "working"
+    rests: bool = True
     entered: list[tuple[Kind, tuple[str, ...]]] = field(default_factory=list)
     """Every run of works that was begun, perhaps to wait at the gate: kind and texts."""
     resumed: list[str] = field(default_factory=list)

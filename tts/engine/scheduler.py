@@ -63,6 +63,8 @@ class Job:
     """Whether it has more unread audio than it may have."""
     work: Work | None = None
     """What it waits for; None: for a step that its engine takes by itself."""
+    eager: bool = False
+    """Whether it is served however far ahead of its playback it is."""
     works: bool = False
     """Whether its engine gives works.  One that does not never rests: nobody knows how long its
     next step will take."""
@@ -83,7 +85,7 @@ class Job:
     @property
     def may_rest(self) -> bool:
         """Whether it need not be served while it is far ahead of its playback."""
-        return self.played and self.works
+        return self.played and self.works and not self.eager
 
 
 @dataclass(frozen=True, slots=True)

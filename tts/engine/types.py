@@ -92,6 +92,11 @@ class Engine(Protocol):
         """Short name for logs and voice lists."""
 
     @property
+    def rests(self) -> bool:
+        """Whether a request rests while its audio lasts, so that what its caller interrupts was not
+        made for nothing: not worth it where making it costs next to nothing."""
+
+    @property
     def voices(self) -> tuple[Voice, ...]:
         """The voices it speaks in; fixed after loading, unless it is `Refreshable`."""
 

@@ -140,15 +140,18 @@ class EngineWorker:
         text: TextFeed | None = None,
         *,
         played: bool = True,
+        eager: bool = False,
         admitted: Admitted | None = None,
     ) -> Speech:
         """Begin a request; it must be one for a voice of this engine.
 
         What is said comes through `text`, which begins with the request's own; without, the
-        request's is all of it.  `played`: whether its audio is heard while it is made.
+        request's is all of it.  `played`: whether its audio is heard while it is made; `eager`:
+        whether it is nevertheless wanted as fast as it can be made.
         `admitted`: what `admit` said of it.
         """
-        job = Job(self._clock(), played=played)
+        rests = self._engine is None or self._engine.rests
+        job = Job(self._clock(), played=played, eager=eager or not rests)
         job.predicted_s = admitted.predicted_s if admitted else None
         feed = TextFeed.of(request.text) if text is None else text
         voice = self._voices.get(request.voice)

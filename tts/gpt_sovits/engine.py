@@ -28,6 +28,7 @@ class GptSovitsEngine:
     """The voices of the configured folder, in memory as far as they are wanted."""
 
     name = ENGINE
+    rests = True
 
     def __init__(self, config: GptSovitsConfig, *, streams: int) -> None:
         """Voices to preload are in memory and have spoken once when this returns.

@@ -39,6 +39,7 @@ class HibariEngine:
     """The model, loaded; see `tts.engine.types.Engine`."""
 
     name = "hibari"
+    rests = False
     voices = (VOICE,)
 
     def __init__(self, *, threads: int) -> None:

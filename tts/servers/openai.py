@@ -11,6 +11,7 @@ import base64
 import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from aiohttp import hdrs, web
@@ -278,7 +279,9 @@ class OpenAiApi:
     async def _speech(self, request: web.Request) -> web.StreamResponse:
         body = await json_body(request, SpeechRequest)
         asked = wanted(body, self._service.voices, self._config.openai)
-        stream = self._service.stream(asked, context_of(request, DOOR))
+        # Most who ask over HTTP want a file, and nobody can tell who does not.
+        context = replace(context_of(request, DOOR), eager=True)
+        stream = self._service.stream(asked, context)
         async with aclosing(stream) as chunks:
             try:
                 first = await anext(chunks)

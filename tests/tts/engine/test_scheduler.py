@@ -122,6 +122,17 @@ def test_audio_that_is_not_played_while_it_is_made_never_rests_and_never_presses
     assert made.choose(0.0) == [late]
 
 
+def test_a_request_that_wants_all_at_once_never_rests_and_presses_as_the_others_do() -> None:
+    made = scheduler()
+    eager = heard(made, token(), 50.0)
+    eager.eager = True
+    assert made.choose(0.0) == [eager]
+    first = arrives(made, work(Kind.PREFILL, 100))
+    assert made.choose(0.0) == [first]
+    eager.dry_s = 0.1
+    assert made.choose(0.0) == [eager]
+
+
 def test_an_engine_that_takes_its_own_steps_never_rests() -> None:
     made = scheduler()
     job = heard(made, None, 30.0)
