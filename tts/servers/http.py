@@ -322,7 +322,10 @@ class HttpDoor:
 
 
 def context_of(request: web.Request, door: str) -> CallContext:
-    """Who asks, by when (header `X-Request-Timeout`, in seconds), within which trace."""
+    """Who asks, by when (header `X-Request-Timeout`, in seconds), within which trace.
+
+    Not for an operation that is open: nobody was asked who calls it.
+    """
     headers = {name.lower(): value for name, value in request.headers.items()}
     return CallContext(
         door=door,
