@@ -101,11 +101,6 @@ class Tracing:
         self._tracer = provider.get_tracer("parley") if provider else None
         self._clock_ns = clock_ns
 
-    @property
-    def is_on(self) -> bool:
-        """Whether anything is recorded."""
-        return self._tracer is not None
-
     def begin(
         self, name: str, parent: str = "", *, ago_s: float = 0.0, **attributes: Value
     ) -> Span:
