@@ -38,10 +38,17 @@ WITHOUT_TORCH = [
     "servers/voices.py",
     "servers/api_v2.py",
     "gpt_sovits/catalogue.py",
+    "access.py",
     "account.py",
+    "breaker.py",
+    "choosing.py",
     "gpu.py",
+    "limits.py",
     "metrics.py",
+    "probing.py",
     "quality.py",
+    "quotas.py",
+    "roster.py",
     "scraping.py",
     "service.py",
     "tracing.py",
@@ -77,6 +84,13 @@ def test_the_client_side_imports_no_engine_and_no_server(name: str) -> None:
     names = imported(ROOT / name)
     assert names & heavy == set()
     assert not [module for module in names if module.startswith(("tts.engine", "tts.light"))]
+
+
+@pytest.mark.parametrize("name", ["access.py", "breaker.py", "quotas.py", "deadline.py"])
+def test_who_may_and_for_how_long_is_decided_without_engines_and_wires(name: str) -> None:
+    names = imported(ROOT / name)
+    wires = ("tts.engine", "tts.servers", "tts.service", "grpc", "aiohttp", "numpy")
+    assert not [module for module in names if module.startswith(wires)]
 
 
 @pytest.mark.parametrize("name", WITHOUT_TORCH)
