@@ -1,6 +1,7 @@
 """What becomes of a request that cannot be served in time, and what the log says of streams."""
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +16,7 @@ from tests.tts.fake_engine import RATE_HZ, FakeEngine, builders, ramp_pcm
 from tests.tts.test_contract import collect, until
 from tests.tts.working_engine import WorkingEngine
 from tts.config import LimitsConfig, ServiceConfig
+from tts.context import CallContext
 from tts.errors import Overloaded
 from tts.service import SynthesisService
 from tts.types import SynthesisRequest, Voice
@@ -112,6 +114,32 @@ def test_a_text_that_no_light_voice_speaks_is_refused() -> None:
         async with busy("light", light_engine()) as service:
             with pytest.raises(Overloaded):
                 await collect(service.stream(replace(REQUEST, text="你好", language="zh")))
+
+    asyncio.run(scenario())
+
+
+def test_a_patient_caller_gets_the_voice_it_asked_for_or_none() -> None:
+    async def scenario() -> None:
+        async with busy("light", light_engine()) as service:
+            with pytest.raises(Overloaded):
+                await collect(service.stream(REQUEST, CallContext("jobs", patient=True)))
+
+    asyncio.run(scenario())
+
+
+def test_the_audio_of_a_patient_caller_is_in_no_hurry() -> None:
+    async def scenario() -> None:
+        engine = WorkingEngine()
+        service = SynthesisService(ServiceConfig(), builders(engine))
+        await service.start()
+        try:
+            for text, patient in (("Now.", False), ("Later.", True)):
+                context = CallContext(patient=patient)
+                await collect(service.stream(SynthesisRequest(text, "ann", "en"), context))
+            later = {text: engine.paces[text].ahead_s() == math.inf for text in ("Now.", "Later.")}
+        finally:
+            await service.stop()
+        assert later == {"Now.": False, "Later.": True}
 
     asyncio.run(scenario())
 
