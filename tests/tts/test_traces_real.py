@@ -102,6 +102,7 @@ def test_each_door_of_a_whole_service_takes_over_its_callers_trace_and_counts() 
         for line in (
             'parley_tts_requests_total{code="ok",door="openai",engine="hibari"} 1.0',
             'parley_tts_refused_total{code="voice_not_found",door="openai"} 1.0',
+            'parley_tts_refused_total{code="bad_request",door="api_v2"} 1.0',
             'parley_tts_requests_total{code="ok",door="websocket",engine="cache"} 2.0',
             'parley_tts_refused_total{code="bad_request",door="websocket"} 1.0',
         ):
@@ -122,6 +123,8 @@ async def speak_through_doors(
     body["voice"] = "nobody"
     async with session.post(path, json=body, headers={"traceparent": traceparent(2)}) as answer:
         assert answer.status == 404
+    async with session.get("/tts", params={"text": "Hello."}) as answer:
+        assert answer.status == 400
     request = {"type": "synthesize", "text": "Hello.", "voice": "heart", "language": "en"}
     async with session.ws_connect("/ws/tts", headers={"traceparent": traceparent(3)}) as socket:
         for id, field in (("a", {}), ("b", {"traceparent": traceparent(4)})):

@@ -19,13 +19,14 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from tts.audio.encode import Encoder, wav_header
 from tts.config import ServiceConfig
 from tts.context import CallContext, Caller
-from tts.errors import BadRequest, TtsError, VoiceNotFound
+from tts.errors import BadRequest, Forbidden, TtsError, VoiceNotFound
 from tts.limits import check_length
 from tts.pretrained.official import PREFIX, WEIGHTS
 from tts.servers.api_v2_fields import TtsFields, language_of, problem, to_request
 from tts.servers.delivery import deliver
 from tts.servers.failures import status_and_headers
 from tts.servers.http import context_of, json_body
+from tts.servers.middlewares import FAILED
 from tts.servers.operations import Answer, Operation
 from tts.service import SynthesisService
 from tts.types import SpeechChunk, SynthesisRequest, Voice
@@ -200,7 +201,7 @@ class ApiV2:
         try:
             values = (await json_body(request, _Values)).root
         except BadRequest as error:
-            return _invalid([{"type": "json_invalid", "loc": ["body"], "msg": str(error)}])
+            return _invalid(request, [{"type": "json_invalid", "loc": ["body"], "msg": str(error)}])
         return await self._tts(request, values, "body")
 
     async def _tts(
@@ -211,10 +212,10 @@ class ApiV2:
             fields = TtsFields.model_validate(dict(values))
         except ValidationError as error:
             problems = error.errors(include_url=False, include_context=False)
-            return _invalid([{**one, "loc": [place, *one["loc"]]} for one in problems])
+            return _invalid(request, [{**one, "loc": [place, *one["loc"]]} for one in problems])
         wrong = problem(fields)
         if wrong:
-            return web.json_response({"message": wrong}, status=_STATUS_OF_FAILURE)
+            return _lacking(request, wrong)
         context = context_of(request, DOOR)
         answer: web.StreamResponse | None = None
         try:
@@ -236,7 +237,7 @@ class ApiV2:
         except TtsError as error:
             if answer is not None:
                 raise
-            return _failed("tts failed", error)
+            return _failed(request, "tts failed", error)
 
     async def _whole(
         self, media_type: str, asked: SynthesisRequest, context: CallContext
@@ -312,12 +313,11 @@ class ApiV2:
     ) -> web.StreamResponse:
         path = request.query.get("weights_path", "")
         if not path:
-            message = {"message": f"{shown} weight path is required"}
-            return web.json_response(message, status=_STATUS_OF_FAILURE)
+            return _lacking(request, f"{shown} weight path is required")
         try:
             self._weights[kind] = await asyncio.to_thread(self._weights_named, kind, path)
         except TtsError as error:
-            return _failed(f"change {shown} weight failed", error)
+            return _failed(request, f"change {shown} weight failed", error)
         return web.json_response({"message": "success"})
 
     def _weights_named(self, kind: Literal["t2s", "sovits"], path: str) -> str:
@@ -340,13 +340,13 @@ class ApiV2:
             if await self._voice_named(path) is None:
                 await asyncio.to_thread(self._clip, path)
         except TtsError as error:
-            return _failed("set refer audio failed", error)
+            return _failed(request, "set refer audio failed", error)
         return web.json_response({"message": "success"})
 
     async def _control(self, request: web.Request) -> web.StreamResponse:
         if request.method == "GET" and "command" not in request.query:
-            message = {"message": "command is required"}
-            return web.json_response(message, status=_STATUS_OF_FAILURE)
+            return _lacking(request, "command is required")
+        request[FAILED] = Forbidden.code
         why = "control is not served: whoever runs the service stops and restarts it"
         return web.json_response({"message": why}, status=403)
 
@@ -427,9 +427,10 @@ def _clips_of_voices(config: ServiceConfig) -> tuple[OwnClip, ...]:
     return tuple(found)
 
 
-def _failed(message: str, error: TtsError) -> web.Response:
+def _failed(request: web.Request, message: str, error: TtsError) -> web.Response:
     """Upstream's form of a failure.  Where trying again may work, the status says so as through
     every other door; upstream, which has no limits, says 400."""
+    request[FAILED] = error.code
     status, headers = status_and_headers(error)
     if isinstance(error, VoiceError) or status not in _LATER:
         status = _STATUS_OF_FAILURE
@@ -437,6 +438,13 @@ def _failed(message: str, error: TtsError) -> web.Response:
     return web.json_response(body, status=status, headers=headers)
 
 
-def _invalid(problems: list[dict[str, Any]]) -> web.Response:
+def _lacking(request: web.Request, message: str) -> web.Response:
+    """Upstream's answer to what it checks itself."""
+    request[FAILED] = BadRequest.code
+    return web.json_response({"message": message}, status=_STATUS_OF_FAILURE)
+
+
+def _invalid(request: web.Request, problems: list[dict[str, Any]]) -> web.Response:
     """FastAPI's answer to values that are none, which upstream leaves to it."""
+    request[FAILED] = BadRequest.code
     return web.json_response({"detail": problems}, status=422)

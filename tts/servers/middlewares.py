@@ -34,6 +34,8 @@ TIMEOUT_S = web.RequestKey("timeout_s", float)
 MAX_BODY_BYTES = web.RequestKey("max_body_bytes", int)
 OPERATIONS = web.AppKey("operations", dict[web.AbstractRoute, Operation])
 """The operation of each route."""
+FAILED = web.RequestKey("failed", str)
+"""The code of a failure that a handler has answered by itself, in its dialect's own form."""
 _CORS: web.RequestKey[dict[str, str]] = web.RequestKey("cors", dict[str, str])
 _BEGUN = web.RequestKey("begun", web.StreamResponse)
 """The answer, from when its first bytes leave."""
@@ -71,8 +73,13 @@ def failures(refused: Refused) -> Middleware:
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        operation = operation_of(request)
+        tag = operation.tag if operation else "http"
         try:
-            return await handler(request)
+            answer = await handler(request)
+            if FAILED in request:
+                refused(tag, request[FAILED])
+            return answer
         except (TtsError, HttpRefusal) as error:
             failure: TtsError | HttpRefusal = error
         except web.HTTPException as error:
@@ -82,8 +89,7 @@ def failures(refused: Refused) -> Middleware:
         except Exception:
             logger.bind(method=request.method, path=request.path).exception("request failed")
             failure = TtsError("the service failed; its log says why")
-        operation = operation_of(request)
-        refused(operation.tag if operation else "http", failure.code)
+        refused(tag, failure.code)
         begun: web.StreamResponse | None = request.get(_BEGUN)
         if begun is None:
             return failure_response(request, failure)

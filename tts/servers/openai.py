@@ -34,6 +34,7 @@ from tts.limits import MAX_SPEED, MIN_SPEED
 from tts.servers.delivery import deliver
 from tts.servers.failures import NOT_FOUND, error_body, refusal
 from tts.servers.http import context_of, json_body
+from tts.servers.middlewares import FAILED
 from tts.servers.operations import Answer, Operation
 from tts.service import SynthesisService
 from tts.text.language_guess import guess
@@ -296,7 +297,7 @@ class OpenAiApi:
             if body.stream_format == "sse":
                 answer.content_type = "text/event-stream"
                 answer.headers[hdrs.CACHE_CONTROL] = "no-cache"
-                parts = events(asked.text, first, chunks, encoder)
+                parts = events(request, asked.text, first, chunks, encoder)
             else:
                 answer.content_type = content_type(body.response_format or "mp3")
                 parts = audio(first, chunks, encoder)
@@ -375,7 +376,11 @@ async def audio(
 
 
 async def events(
-    text: str, first: SpeechChunk, rest: AsyncGenerator[SpeechChunk], encoder: Encoder
+    request: web.Request,
+    text: str,
+    first: SpeechChunk,
+    rest: AsyncGenerator[SpeechChunk],
+    encoder: Encoder,
 ) -> AsyncGenerator[bytes]:
     """The file in events; an error ends them with one that says so."""
     samples = 0
@@ -384,6 +389,7 @@ async def events(
             yield _event(delta(chunk, part))
             samples += len(chunk.pcm) // BYTES_PER_SAMPLE
     except TtsError as error:
+        request[FAILED] = error.code
         yield _event({"type": "error", **error_body(error)})
         return
     said, heard = len(text), round(samples / first.sample_rate_hz / TOKEN_S)
