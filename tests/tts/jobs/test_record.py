@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts.jobs.record import (
@@ -62,6 +62,7 @@ def test_ids_name_folders_and_are_not_guessed() -> None:
     ]
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2000), st.binary(max_size=3))
 def test_a_record_that_was_cut_or_changed_is_damaged_or_still_a_job(at: int, new: bytes) -> None:
     kept = to_json(DONE)
@@ -72,6 +73,7 @@ def test_a_record_that_was_cut_or_changed_is_damaged_or_still_a_job(at: int, new
         pass
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=200) | st.text().map(lambda text: json.dumps(text).encode()))
 def test_anything_else_is_damaged(kept: bytes) -> None:
     with pytest.raises(DamagedRecord):

@@ -52,8 +52,8 @@ class Drawling(Talker):
     async def stream(
         self, request: SynthesisRequest, context: CallContext
     ) -> AsyncGenerator[SpeechChunk]:
-        for start in range(0, len(request.text), 50):
-            pcm = bytes(300 * len(request.text[start : start + 50]))
+        for start in range(0, len(request.text), 200):
+            pcm = bytes(300 * len(request.text[start : start + 200]))
             yield SpeechChunk(pcm, RATE_HZ, 150 * start, (), False, "ann")
 
 
