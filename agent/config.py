@@ -311,6 +311,15 @@ def load(path: Path | None, overrides: Sequence[str] = ()) -> Config:
     return _with_absolute_paths(config, (path.parent if path else Path()).absolute())
 
 
+def service_settings(config: Config) -> ServiceConfig:
+    """Return the synthesis service's settings.  Its traces go where those of calls go, unless it
+    says otherwise."""
+    service = config.tts.service
+    if "tracing" in service.model_fields_set:
+        return service
+    return service.model_copy(update={"tracing": config.tracing})
+
+
 def write_resolved(config: Config, path: Path) -> None:
     """Write a loaded configuration for child processes: they must not read a changed file."""
     path.write_text(config.model_dump_json(), encoding="utf-8")

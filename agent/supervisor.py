@@ -22,7 +22,7 @@ from loguru import logger
 
 from agent import weights
 from agent.child import Child
-from agent.config import Config, LlmConfig, Secrets, write_resolved
+from agent.config import Config, LlmConfig, Secrets, service_settings, write_resolved
 from agent.lifeline import EXIT_FAILED, EXIT_UNUSABLE
 from agent.persona import load_personas
 from agent.siblings import Siblings
@@ -203,7 +203,7 @@ def plan(
     if not tts_address:
         tts_address = f"unix:{folder / 'tts.sock'}"
         speech_address = f"unix:{folder / 'speech.sock'}"
-        settings = service_settings(config).model_dump_json()
+        settings = with_voices_of_personas(config).model_dump_json()
         command = tts_command(settings, tts_address, speech_address, log_level)
         # The service asks for the daemon's token itself, whatever variable it stands in here.
         models.append(Child("tts", command, environment={TTS_TOKEN: secrets.token or ""}))
@@ -257,16 +257,13 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def service_settings(config: Config) -> ServiceConfig:
+def with_voices_of_personas(config: Config) -> ServiceConfig:
     """Return the synthesis service's settings: unless they say which cloned voices to load before
-    they are asked for, those that personas speak in, the default persona's first; unless they say
-    where traces go, where the agent's go.
+    they are asked for, those that personas speak in, the default persona's first.
 
     Raises `ConfigError` when the personas cannot be used.
     """
-    service = config.tts.service
-    if "tracing" not in service.model_fields_set:
-        service = service.model_copy(update={"tracing": config.tracing})
+    service = service_settings(config)
     cloned = service.gpt_sovits
     if "preload" in cloned.model_fields_set:
         return service
