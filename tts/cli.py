@@ -89,7 +89,12 @@ def _configuration(args: argparse.Namespace) -> ServiceConfig:
 
 def _serve(args: argparse.Namespace) -> int:
     logger.remove()
-    logger.add(sys.stderr, level=args.log_level, format="{time} {level} {message} {extra}")
+    logger.add(
+        sys.stderr,
+        level=args.log_level,
+        format="{time} {level} {message} {extra}",
+        diagnose=False,  # else a traceback shows the values of variables, speech among them
+    )
     try:
         config = _configuration(args)
     except ConfigError as error:
