@@ -100,7 +100,7 @@ def _talk(args: argparse.Namespace) -> int:
 
 def _tts(args: argparse.Namespace) -> int:
     """`tts serve` runs here, with transcriptions; what else `tts` can do is the service's own."""
-    from agent.config import cache_dir, config_path, load
+    from agent.config import cache_dir, config_path, load, service_settings
     from agent.tables import ConfigError
     from agent.voice_commands import hand_on
 
@@ -124,7 +124,7 @@ def _tts(args: argparse.Namespace) -> int:
         config = load(config_path(args.config, os.environ), args.set)
         asyncio.run(
             serve(
-                config.tts.service,
+                service_settings(config),
                 config.stt,
                 secrets(os.environ),
                 grpc=own.grpc,

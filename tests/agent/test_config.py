@@ -11,6 +11,7 @@ from agent.config import (
     load,
     read_resolved,
     read_secrets,
+    service_settings,
     write_resolved,
 )
 from agent.tables import ConfigError
@@ -195,3 +196,13 @@ def test_every_key_is_documented() -> None:
     for name, table in Config.model_json_schema()["$defs"].items():
         for key, field in table["properties"].items():
             assert field.get("description"), f"{name}.{key} has no docstring"
+
+
+def test_the_service_sends_its_traces_where_calls_go_unless_it_says_otherwise() -> None:
+    def endpoint(**tables: object) -> str:
+        return service_settings(Config.model_validate(tables)).tracing.endpoint
+
+    calls, own = {"endpoint": "http://a:4318"}, {"service": {"tracing": {"endpoint": "http://b:1"}}}
+    assert endpoint() == ""
+    assert endpoint(tracing=calls) == "http://a:4318"
+    assert endpoint(tracing=calls, tts=own) == "http://b:1"

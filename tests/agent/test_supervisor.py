@@ -20,7 +20,7 @@ from agent.supervisor import (
     listen,
     llm_command,
     plan,
-    service_settings,
+    with_voices_of_personas,
 )
 from agent.tables import ConfigError
 
@@ -189,21 +189,11 @@ def test_cloned_voices_of_personas_are_loaded_before_the_first_call(tmp_path: Pa
                 "tts": {"service": {"gpt_sovits": {"voices_dir": voices, **settings}}},
             }
         )
-        return service_settings(config).gpt_sovits.preload
+        return with_voices_of_personas(config).gpt_sovits.preload
 
     assert preloaded() == ("eve", "ann")
     assert preloaded(preload=["nobody"]) == ("nobody",)
     assert preloaded(preload=[]) == ()
-
-
-def test_the_service_sends_its_traces_where_calls_go_unless_it_says_otherwise() -> None:
-    def endpoint(**tables: object) -> str:
-        return service_settings(Config.model_validate(tables)).tracing.endpoint
-
-    calls, own = {"endpoint": "http://a:4318"}, {"service": {"tracing": {"endpoint": "http://b:1"}}}
-    assert endpoint() == ""
-    assert endpoint(tracing=calls) == "http://a:4318"
-    assert endpoint(tracing=calls, tts=own) == "http://b:1"
 
 
 def test_the_built_in_model_gets_its_settings() -> None:
