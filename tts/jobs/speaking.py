@@ -26,8 +26,8 @@ from tts.jobs.store import JobStore
 from tts.text.split import speakable
 from tts.types import SpeechChunk, SynthesisRequest, Voice
 
-PASSAGE_CHARS = 600
-"""A passage is no longer: about 40 s of audio, which is what a crash costs."""
+PASSAGE_CHARS = 300
+"""A passage is no longer: about 20 s of audio, which is what a crash costs."""
 
 WRITE_BYTES = 1 << 18
 """Audio that is collected in memory before it is written."""

@@ -42,8 +42,8 @@ from tts.jobs.runner import MOST_FRUITLESS
 from tts.jobs.speaking import PASSAGE_CHARS
 from tts.types import SpeechChunk, SynthesisRequest, Voice
 
-TEXT = "".join(f"This is sentence number {n} of a long text, and it goes on. " for n in range(50))
-"""Five passages of ten sentences."""
+TEXT = "".join(f"This is sentence number {n} of a long text, and it goes on. " for n in range(25))
+"""Five passages of five sentences."""
 
 
 class Drawling(Talker):
@@ -207,7 +207,7 @@ def test_a_crash_at_any_moment_costs_a_passage_and_changes_no_sample(tmp_path: P
             copies.append(tmp_path / f"crash-{len(copies)}")
             shutil.copytree(tmp_path / "live", copies[-1])
 
-        talker = Talker(chunk_chars=200, before_chunk=copy)
+        talker = Talker(before_chunk=copy)
         async with running(talker, config(tmp_path / "live")) as runner:
             await ended(runner, await runner.submit("me", order(TEXT)))
         copy()
@@ -644,7 +644,7 @@ def test_a_long_job_holds_little_of_its_audio_in_memory(tmp_path: Path) -> None:
     """100 000 characters, half an hour at this rate: 30 MB of audio pass."""
 
     async def scenario() -> None:
-        text = (TEXT * 40)[:100_000]
+        text = (TEXT * 80)[:100_000]
         async with running(Drawling(), config(tmp_path)) as runner:
             tracemalloc.start()
             try:
