@@ -322,8 +322,8 @@ class ApiV2Config(Table):
 
 
 class TracingConfig(Table):
-    """OpenTelemetry. In agent.toml, [tracing] holds for calls and for the synthesis service that the
-    supervisor starts, unless [tts.service.tracing] is there too."""
+    """OpenTelemetry. In agent.toml, [tracing] holds for calls and for the synthesis service,
+    unless [tts.service.tracing] is there too."""
 
     endpoint: str = ""
     """Address of a collector (OTLP over HTTP), for example "http://127.0.0.1:4318"; "" for no
