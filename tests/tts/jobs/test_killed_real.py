@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import io
 import json
-import os
 import random
 import subprocess
 import sys
@@ -21,8 +20,7 @@ from tests.tts.jobs.bucket import BUCKET, bucket
 pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).parents[3]
-KILLS = int(os.environ.get("PARLEY_TEST_KILLS", "4"))
-SEED = int(os.environ.get("PARLEY_TEST_SEED", "5"))
+KILLS, SEED = 4, 5
 FORMATS = ("wav", "mp3", "flac")
 NUMBERS = range(len(FORMATS))
 LINES = (
