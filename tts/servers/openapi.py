@@ -307,11 +307,22 @@ def _schema(
         ref_template=_REF, mode="validation" if mode == "validation" else "serialization"
     )
     for name, inner in schema.pop("$defs", {}).items():
-        _keep(name, inner, schemas)
+        _keep(name, _without_idle_defaults(inner), schemas)
+    _without_idle_defaults(schema)
     if inline:
         return schema
     _keep(model.__name__, schema, schemas)
     return {"$ref": _REF.format(model=model.__name__)}
+
+
+def _without_idle_defaults(schema: Schema) -> Schema:
+    """The same, without the defaults of fields that must be given.
+
+    A dialect that refuses a missing field in its own words has a model that does not.
+    """
+    for name in schema.get("required", ()):
+        schema["properties"][name].pop("default", None)
+    return schema
 
 
 def _keep(name: str, schema: Schema, schemas: dict[str, Schema]) -> None:

@@ -191,6 +191,43 @@ def test_leaving_an_answer_drops_the_rest_of_the_work() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("stream_format", ["audio", "sse"])
+def test_a_reader_that_takes_nothing_is_dropped_and_costs_little_until_then(
+    stream_format: str,
+) -> None:
+    """A second of this voice is 96 kB as `wav` at 48 kHz; all of it would be 24 MB."""
+
+    async def scenario() -> None:
+        config = CONFIG.model_copy(
+            update={"limits": CONFIG.limits.model_copy(update={"reader_idle_s": 0.3})}
+        )
+        engine = FakeEngine(piece_samples=(1000,) * 250)
+        async with served(engine, config) as (service, port):
+            _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+            body = json.dumps(
+                {
+                    "input": TEXT,
+                    "voice": "ann",
+                    "response_format": "wav",
+                    "sample_rate_hz": 48_000,
+                    "stream_format": stream_format,
+                }
+            ).encode()
+            writer.write(
+                b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\n"
+                b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+                % (len(body), body)
+            )
+            await until(lambda: service.streams == 1)
+            await until(lambda: service.streams == 0 and engine.dropped == [TEXT])
+            # What the sockets hold, and no more.
+            assert len(engine.steps) < 150
+            writer.close()
+            await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+    asyncio.run(scenario())
+
+
 async def events(answer: Any) -> list[dict[str, Any]]:
     lines = [line async for line in answer.iter_lines() if line]
     assert all(line.startswith("data: ") for line in lines)

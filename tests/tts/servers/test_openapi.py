@@ -1,18 +1,25 @@
 """The document says what the door does: every route, and nothing that is none."""
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
 
+from tests.tts.fake_engine import FakeEngine, builders
 from tests.tts.servers.http_doors import CONFIG, Echo
 from tts.access import Access
-from tts.config import Secrets
+from tts.config import GptSovitsConfig, JobsConfig, Secrets, ServiceConfig
+from tts.health import Health
+from tts.metrics import Metrics
 from tts.servers.failures import REFUSALS
 from tts.servers.http import HttpDoor
 from tts.servers.openapi import document
+from tts.servers.rest import Rest
 from tts.servers.status import STATUS_OF
+from tts.service import SynthesisService
 
 
 def door() -> HttpDoor:
@@ -23,6 +30,15 @@ def door() -> HttpDoor:
         is_ready=lambda: True,
         metrics=lambda: "",
     )
+
+
+def served(one: HttpDoor) -> set[tuple[str, str]]:
+    """(path, method) of each route."""
+    return {
+        (route.resource.canonical, route.method.lower())
+        for route in one._app("127.0.0.1:0").router.routes()
+        if route.resource is not None
+    }
 
 
 def described(path: str, method: str) -> dict[str, Any]:
@@ -37,18 +53,12 @@ def test_it_is_valid_and_fits_json() -> None:
 
 def test_every_route_stands_in_it_and_the_other_way_round() -> None:
     one = door()
-    app = one._app("127.0.0.1:0")
-    served = {
-        (route.resource.canonical, route.method.lower())
-        for route in app.router.routes()
-        if route.resource is not None
-    }
     shown = {
         (path, method)
         for path, methods in document(one.operations)["paths"].items()
         for method in methods
     }
-    assert served == shown
+    assert served(one) == shown
     assert ("/things/{thing}", "delete") in shown
 
 
@@ -112,3 +122,26 @@ def test_one_id_for_two_operations_is_a_mistake() -> None:
 
 def test_no_code_of_http_is_one_of_ours() -> None:
     assert set(REFUSALS) & {cls.code for cls in STATUS_OF} == set()
+
+
+def test_the_document_of_the_whole_service_is_valid_and_has_each_of_its_routes(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        config = ServiceConfig(
+            gpt_sovits=GptSovitsConfig(voices_dir=tmp_path, pretrained_dir=tmp_path),
+            jobs=JobsConfig(dir=tmp_path / "jobs"),
+        )
+        service, metrics = SynthesisService(config, builders(FakeEngine())), Metrics()
+        access, health = Access(config.access, Secrets()), Health(service, config.health)
+        http = Rest(config, Secrets(), access, service, health, metrics)._http
+        found = document(http.operations)
+        validate(json.loads(json.dumps(found)))
+        shown = {(path, method) for path, ways in found["paths"].items() for method in ways}
+        unshown = {one.path for one in http.operations if not one.is_documented}
+        assert served(http) == shown | {(path, "get") for path in unshown}
+        for path in ("/v1/audio/speech", "/v1/voices", "/v1/jobs", "/tts", "/metrics"):
+            assert path in found["paths"]
+        await service.stop()
+
+    asyncio.run(scenario())
