@@ -578,6 +578,16 @@ def test_a_message_that_is_too_long_closes_the_connection() -> None:
     asyncio.run(scenario())
 
 
+def test_text_that_is_no_utf8_closes_the_connection() -> None:
+    async def scenario() -> None:
+        async with served(FakeEngine()) as (_, _, port), connected(port) as connection:
+            await opened(connection)
+            await connection.send(b"\xff", text=True)
+            assert await close_code(connection) == 1007
+
+    asyncio.run(scenario())
+
+
 async def close_code(connection: ClientConnection) -> int:
     with pytest.raises(ConnectionClosed) as closed:
         while True:
