@@ -43,7 +43,8 @@ _OPUS = _Coding(
     "ogg",
     "libopus",
     (8000, 12000, 16000, 24000, 48000),
-    {"page_duration": "20000"},
+    # Otherwise the stream has a random number: the same audio would be another file each time.
+    {"page_duration": "20000", "fflags": "+bitexact"},
     {"b": "48000"},
 )
 _CODINGS: dict[str, _Coding] = {

@@ -174,3 +174,9 @@ def test_a_format_or_rate_that_there_is_not_is_refused_with_those_there_are() ->
 
 def test_every_format_has_a_content_type() -> None:
     assert {content_type(format).split("/")[0] for format in AUDIO_FORMATS} == {"audio"}
+
+
+@pytest.mark.parametrize("format", ENCODED)
+def test_the_same_audio_is_the_same_file_each_time(format: str) -> None:
+    samples = tone(RATE_HZ)
+    assert encoded(format, samples)[0] == encoded(format, samples)[0]
