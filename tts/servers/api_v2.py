@@ -25,9 +25,9 @@ from tts.pretrained.official import PREFIX, WEIGHTS
 from tts.servers.api_v2_fields import TtsFields, language_of, problem, to_request
 from tts.servers.delivery import deliver
 from tts.servers.failures import status_and_headers
-from tts.servers.http import context_of, json_body
 from tts.servers.middlewares import FAILED
 from tts.servers.operations import Answer, Operation
+from tts.servers.reading import context_of, json_body
 from tts.service import SynthesisService
 from tts.types import SpeechChunk, SynthesisRequest, Voice
 from tts.voices.adding import check_weights

@@ -30,8 +30,8 @@ from tts.limits import MAX_SPEED, MIN_SPEED
 from tts.quotas import Quotas
 from tts.servers.delivery import deliver
 from tts.servers.failures import RANGE_NOT_SATISFIABLE, refusal
-from tts.servers.http import context_of, json_body, query_of
 from tts.servers.operations import Answer, Operation
+from tts.servers.reading import context_of, json_body, query_of
 from tts.types import SynthesisRequest
 
 DOOR = "jobs"

@@ -33,9 +33,9 @@ from tts.errors import (
 from tts.limits import MAX_SPEED, MIN_SPEED
 from tts.servers.delivery import deliver
 from tts.servers.failures import NOT_FOUND, error_body, refusal
-from tts.servers.http import context_of, json_body
 from tts.servers.middlewares import FAILED
 from tts.servers.operations import Answer, Operation
+from tts.servers.reading import context_of, json_body
 from tts.service import SynthesisService
 from tts.text.language_guess import guess
 from tts.types import MARK_KINDS, Mark, MarkKind, SpeechChunk, SynthesisRequest, Voice

@@ -56,7 +56,7 @@ class Operation:
     body: type[BaseModel] | None = None
     """A JSON body; one with defaults in every field may be left out."""
     form: type[BaseModel] | None = None
-    """A `multipart/form-data` body; its files are fields of the type `http.Upload`."""
+    """A `multipart/form-data` body; its files are fields of the type `reading.Upload`."""
     answers: Mapping[int, Answer]
     """By status."""
     errors: tuple[type[TtsError], ...] = ()

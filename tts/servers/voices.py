@@ -14,8 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from tts.config import HttpConfig
 from tts.errors import BadRequest, ClipRefused, Overloaded, VoiceConflict, VoiceNotFound
 from tts.pretrained.official import WEIGHTS
-from tts.servers.http import Upload, context_of, form_body
 from tts.servers.operations import Answer, Operation
+from tts.servers.reading import Upload, context_of, form_body
 from tts.voices import managing
 from tts.voices.adding import NewVoice
 from tts.voices.managing import ManagedVoice, VoiceManager

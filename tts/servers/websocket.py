@@ -16,8 +16,8 @@ from tts.config import ServiceConfig
 from tts.context import CallContext
 from tts.errors import BadRequest, Overloaded, SessionLost, SlowReader, TtsError, Unavailable
 from tts.servers.delivery import deliver
-from tts.servers.http import context_of
 from tts.servers.operations import Answer, Operation
+from tts.servers.reading import context_of
 from tts.servers.websocket_session import DOOR, RESUME_WITHIN_S, Sessions
 from tts.servers.wire.session import AT_ONCE, KEEP_BYTES
 from tts.servers.wire.websocket import (

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict
 from tts.access import Access
 from tts.config import AccessConfig, HttpConfig, KeyConfig, Secrets, ServiceConfig
 from tts.errors import Overloaded
-from tts.servers.http import HttpDoor, Upload, context_of, form_body, json_body, query_of
+from tts.servers.http import HttpDoor
 from tts.servers.operations import Answer, Operation
+from tts.servers.reading import Upload, context_of, form_body, json_body, query_of
 
 KEY, MANAGER_KEY = "a-key-for-reading", "a-key-for-everything"
 CONFIG = ServiceConfig(http=HttpConfig(max_body_bytes=2048, allowed_origins=("https://a.example",)))

@@ -229,7 +229,7 @@ def test_a_client_that_waits_before_it_sends_is_told_to_go_on() -> None:
 
 
 def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tts.servers.http.BODY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("tts.servers.reading.BODY_TIMEOUT_S", 0.05)
 
     async def scenario(port: int) -> None:
         status, _, body = await raw(
