@@ -127,8 +127,9 @@ class HttpDoor:
     async def _listen(self, address: str, unix_path: str | None) -> int:
         assert self._runner is not None
         if unix_path is not None:
-            # A socket that a killed process left behind is in nobody's use.
             site: web.BaseSite = web.UnixSite(self._runner, unix_path)
+            # Only the owner of the process may connect.  A socket that a killed process left
+            # behind is replaced by asyncio.
             mask = os.umask(0o077)
             try:
                 await site.start()
