@@ -4,6 +4,7 @@ In: the service and what is around it.  Out: one server, and the work that goes 
 the event loop's thread.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 from tts.access import Access
@@ -89,7 +90,6 @@ class Rest:
         """
         if self._jobs is not None:
             await self._jobs.stop()
-        await self._websocket.stop(grace_s)
-        await self._http.stop(grace_s)
+        await asyncio.gather(self._websocket.stop(grace_s), self._http.stop(grace_s))
         await self._voices.stop()
         await self._clip_voices.stop()
