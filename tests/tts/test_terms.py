@@ -412,6 +412,24 @@ def test_an_engine_that_fails_is_given_a_rest_and_tried_again() -> None:
     asyncio.run(scenario())
 
 
+def test_the_first_audio_of_a_trial_lets_the_others_in() -> None:
+    async def scenario() -> None:
+        clock, engine = Clock(), FakeEngine(fails_at=0)
+        async with serving(engine, clock=clock, breaker=BREAKER) as service:
+            await fail(service, 3)
+            clock.now_s += 5
+            engine.fails_at, engine.gate = None, threading.Semaphore(1)
+            async with aclosing(service.stream(REQUEST)) as trial:
+                await anext(trial)
+                assert resting(service) == [False]
+                other = asyncio.create_task(service.synthesize(REQUEST), name="other")
+                await until(lambda: service.streams == 2)
+                engine.gate.release(1000)
+                assert (await other).pcm == ramp_pcm(1000)
+
+    asyncio.run(scenario())
+
+
 def test_a_trial_that_is_cancelled_lets_the_next_request_try() -> None:
     async def scenario() -> None:
         clock, engine = Clock(), FakeEngine(fails_at=0)
