@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
+from yarl import URL
 
 from tts.errors import Unavailable
 
@@ -119,7 +120,7 @@ class SpeechProxy:
             _explained(),
             self._connected().request(
                 request.method,
-                self._url + request.path_qs,
+                self._at(request),
                 headers=self._passed_on(request),
                 data=request.content if request.body_exists else None,
                 allow_redirects=False,
@@ -156,7 +157,7 @@ class SpeechProxy:
             async with (
                 _explained(),
                 self._connected().ws_connect(
-                    self._url + request.path_qs,
+                    self._at(request),
                     headers=headers,
                     protocols=wanted,
                     autoping=False,
@@ -177,6 +178,10 @@ class SpeechProxy:
             kind = {401: "unauthenticated", 403: "forbidden"}.get(refusal.status, "unavailable")
             body = {"error": {"code": kind, "message": "the speech service refused the connection"}}
             return web.json_response(body, status=refusal.status)
+
+    def _at(self, request: web.Request) -> URL:
+        """The same place at the service, letter by letter."""
+        return URL(self._url + request.rel_url.raw_path_qs, encoded=True)
 
     def _passed_on(self, request: web.Request) -> Mapping[str, str]:
         headers = CIMultiDict(

@@ -60,7 +60,7 @@ class Table(BaseModel):
 class LimitsConfig(Table):
     """What one service takes on."""
 
-    max_text_chars: Annotated[int, Field(ge=1, le=100_000)] = 2000
+    max_text_chars: Annotated[int, Field(ge=1, le=100_000)] = 4096
     """Longest text of a request, all its pieces together; a longer one is refused with
     `text_too_long`."""
     text_idle_s: Annotated[float, Field(gt=0, le=3600)] = 30.0

@@ -5,11 +5,12 @@ command line.  Its whole output is in the failure when it does not become ready.
 """
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -71,12 +72,19 @@ def _command(process: psutil.Process) -> str:
 
 
 @contextmanager
-def running_daemon(*settings: str) -> Iterator[Daemon]:
-    """Run a daemon on a free port; it stops with the block."""
+def running_daemon(
+    *settings: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Daemon]:
+    """Run a daemon on a free port, with more variables than ours; it stops with the block."""
     overrides = [part for setting in settings for part in ("--set", setting)]
     command = [sys.executable, "-m", "agent.cli", "serve", "--set", "server.port=0", *overrides]
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **(environment or {})},
     ) as process:
         output = Output(process)
         try:

@@ -100,3 +100,26 @@ def test_a_transcript_comes_in_events(client: openai.OpenAI) -> None:
 def test_what_is_no_recording_is_an_error_that_says_so(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="file: not a recording"):
         client.audio.transcriptions.create(model="whisper-1", file=("a.wav", b"PK\x03\x04 zip"))
+
+
+def test_a_daemon_with_a_token_speaks_and_listens_to_nobody_else() -> None:
+    """Whatever variable the token stands in, the speech service behind the daemon asks for it."""
+    with running_daemon("server.token_env=MY_TOKEN", environment={"MY_TOKEN": "secret"}) as daemon:
+        for key in ("none", "Secret"):
+            with openai.OpenAI(
+                base_url=f"{daemon.url}v1", api_key=key, max_retries=0, timeout=READY_S
+            ) as client:
+                with pytest.raises(openai.AuthenticationError):
+                    client.audio.speech.create(model="tts-1", voice="alloy", input=SENTENCE)
+                with pytest.raises(openai.AuthenticationError):
+                    client.audio.transcriptions.create(model="whisper-1", file=("a.wav", b"x"))
+        with openai.OpenAI(
+            base_url=f"{daemon.url}v1", api_key="secret", max_retries=0, timeout=READY_S
+        ) as client:
+            said = client.audio.speech.create(
+                model="tts-1", voice="alloy", input=SENTENCE, response_format="wav"
+            )
+            heard = client.audio.transcriptions.create(
+                model="whisper-1", file=("said.wav", said.content)
+            )
+            assert words(heard.text) == words(SENTENCE)
