@@ -73,7 +73,7 @@ class LimitsConfig(Table):
     max_wait_s: Annotated[float, Field(gt=0, le=60)] = 2.0
     """A request that waited this long for a free stream is refused with `overloaded`."""
     first_packet_ms: Annotated[int, Field(ge=1, le=600_000)] = 1500
-    """A request for a cloned voice is refused at once when its first audio is predicted to take
+    """A request is refused at once when its first audio is predicted to take
     longer than this in 5 of 100 cases, or when playing streams need the time it would take. One
     that finds the engine idle never is. On a GPU 200 can be kept; the default leaves two CPU cores
     room for one caller while another is heard."""
