@@ -144,6 +144,11 @@ class WebSocket(_Http):
     _socket: aiohttp.ClientWebSocketResponse | None = None
     _asked = 0
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the service has hung up, which it does after a while of silence."""
+        return self._socket is not None and self._socket.closed
+
     async def open(self) -> None:
         """Connect, if not yet."""
         if self._socket is None:

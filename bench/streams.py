@@ -147,7 +147,12 @@ class Crowd:
         """A WebSocket is one caller's; the other doors share connections as their clients do."""
         if self._door != "websocket":
             return self._shared
-        caller = self._idle.pop() if self._idle else WebSocket(self._running)
+        while self._idle:
+            caller = self._idle.pop()
+            if not caller.is_closed:
+                return caller
+            await caller.close()
+        caller = WebSocket(self._running)
         await caller.open()
         return caller
 
