@@ -15,6 +15,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 EXTRAS ?=
 LOCK := requirements$(if $(EXTRAS),-$(EXTRAS)).lock
 INSTALL := install --no-deps --disable-pip-version-check --quiet
+# Real models, sockets and processes of parts that keep time with nobody.
+APART := tests/tts tests/fuzz tests/bench tests/clients tests/examples
 # For cloned voices.  Where the package index gives a build with CUDA and the machine has no GPU, a
 # smaller one can be named: TORCH="torch==2.13.0 --index-url <PyTorch's index of CPU builds>".
 # Any torch from 2.11 on that is in the environment already is kept.
@@ -27,10 +29,11 @@ run: $(VENV)/.run$(if $(EXTRAS),-$(EXTRAS))
 
 install: $(VENV)/.run$(if $(EXTRAS),-$(EXTRAS))
 
-# The real floor keeps time with callers, so nothing runs beside it.
+# Calls keep time with their callers, so nothing runs beside them.
 test: $(VENV)/.dev system-packages
 	$(BIN)/python -m pytest -n 2 -m "not real" $(ARGS)
-	$(BIN)/python -m pytest -m real $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m real $(ARGS) $(APART)
+	$(BIN)/python -m pytest -m real $(ARGS) $(APART:%=--ignore=%)
 
 # The floors that need no model, socket or browser.
 fast: $(VENV)/.dev
