@@ -7,8 +7,11 @@ the event loop's thread.
 import asyncio
 from collections.abc import Sequence
 
+from loguru import logger
+
 from tts.access import Access
 from tts.config import Secrets, ServiceConfig
+from tts.errors import TtsError
 from tts.health import Health
 from tts.jobs.runner import JobRunner
 from tts.metrics import Metrics
@@ -77,10 +80,17 @@ class Rest:
         return await self._http.start(address)
 
     async def ready(self) -> None:
-        """The service can speak: begin what waited for it."""
+        """The service can speak: begin what waited for it.
+
+        Without jobs, which are then answered with `unavailable`, when their folder or store cannot
+        be used: calls need the voices.
+        """
         await self._voices.start()
         if self._jobs is not None:
-            await self._jobs.start()
+            try:
+                await self._jobs.start()
+            except (OSError, TtsError) as error:
+                logger.bind(error=str(error)).error("no jobs can be taken")
         self._http.ready()
 
     async def stop(self, grace_s: float) -> None:
