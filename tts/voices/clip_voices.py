@@ -18,6 +18,7 @@ from loguru import logger
 
 from tts.config import GptSovitsConfig
 from tts.errors import BadRequest, Forbidden, TtsError
+from tts.finishing import to_the_end
 from tts.pretrained.official import PREFIX
 from tts.voices.adding import NewReference, NewVoice, write_voice
 from tts.voices.errors import VoiceError
@@ -103,9 +104,9 @@ class ClipVoices:
         scratch = voices_dir / f"{voice_id}.{os.getpid()}.{next(self._numbers)}.part"
         folder = voices_dir / voice_id
         try:
-            await asyncio.to_thread(_drafted, scratch, new, reference)
+            await to_the_end(_drafted, scratch, new, reference)
             await self._workshop.compile(scratch)
-            await asyncio.to_thread(_replace, scratch, folder)
+            await to_the_end(_replace, scratch, folder)
             dropped = await asyncio.to_thread(_drop_oldest, voices_dir)
             await self._offering.refresh_voices()
         except (TtsError, OSError) as error:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from tts.config import GptSovitsConfig
 from tts.errors import BadRequest, TtsError, VoiceConflict, VoiceNotFound
+from tts.finishing import to_the_end
 from tts.types import Voice
 from tts.voices.adding import NewReference, NewVoice, extend, write_voice
 from tts.voices.allowed import weights_named
@@ -276,7 +277,7 @@ class VoiceManager:
         failed: Work | None = None
         try:
             try:
-                warnings = await asyncio.to_thread(draft)
+                warnings = await to_the_end(draft)
             except Exception as error:  # whatever it is, the caller must hear of it
                 if not accepted.done():
                     accepted.set_exception(_told_to_callers(error))

@@ -11,6 +11,7 @@ from tests.tts.gpt_sovits.test_engine import pieces, samples
 from tests.tts.voices.tiny import save_roberta
 from tts.config import GptSovitsConfig
 from tts.gpt_sovits.engine import GptSovitsEngine
+from tts.gpt_sovits.loading import Wanted
 from tts.pretrained import official
 from tts.text.spans import words
 from tts.types import SynthesisRequest
@@ -43,6 +44,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GptSovitsEngin
     torch.set_num_threads(threads)
 
 
+def wanted(running: GptSovitsEngine, voice: str, language: str) -> Wanted:
+    return Wanted.of(running._entries[voice], language)
+
+
 def spoken(running: GptSovitsEngine, text: str, language: str, voice: str = "ann") -> None:
     request = SynthesisRequest(text, voice, language)
     parts = pieces(running, request)
@@ -69,7 +74,7 @@ def test_a_voice_of_the_first_version_speaks(running: GptSovitsEngine, language:
 
 def test_the_meaning_of_chinese_is_heard(running: GptSovitsEngine) -> None:
     request = SynthesisRequest("好的。", "ann", "zh")
-    with running._cache.lease("ann/zh") as lease:
+    with running._cache.lease(wanted(running, "ann", "zh")) as lease:
         lease.loading.result(60)
         voice = lease.voice
         _, phones, features = voice.read("好的。", "zh")
@@ -82,11 +87,14 @@ def test_the_meaning_of_chinese_is_heard(running: GptSovitsEngine) -> None:
 
 
 def test_one_roberta_serves_all_voices(running: GptSovitsEngine) -> None:
-    with running._cache.lease("ann/zh") as ann, running._cache.lease("eve/zh") as eve:
+    with (
+        running._cache.lease(wanted(running, "ann", "zh")) as ann,
+        running._cache.lease(wanted(running, "eve", "zh")) as eve,
+    ):
         meanings = [lease.loading.result(60).meaning for lease in (ann, eve)]
     assert meanings[0].__self__ is meanings[1].__self__
 
 
 def test_english_takes_no_roberta(running: GptSovitsEngine) -> None:
-    with running._cache.lease("ann/en") as lease:
+    with running._cache.lease(wanted(running, "ann", "en")) as lease:
         assert lease.loading.result(60).meaning is None
