@@ -68,8 +68,8 @@ def spoken() -> tuple[np.ndarray, int]:
     voice = engine.voices[0]
     text = "She sells sea shells, and the shells that she sells are surely from the sea shore."
     request = SynthesisRequest(text, voice.id, "en")
-    pieces = [piece.samples for piece in paces.spoken(engine, request)]
-    return np.concatenate(pieces), voice.sample_rate_hz
+    said = paces.pieces(paces.spoken(engine, request))
+    return np.concatenate([piece.samples for piece in said]), voice.sample_rate_hz
 
 
 @pytest.mark.real
