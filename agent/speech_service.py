@@ -24,6 +24,7 @@ from tts.app import Addresses, App, run
 from tts.config import Secrets, ServiceConfig
 from tts.errors import EngineFailed, Overloaded
 from tts.servers.operations import Answer, Operation
+from tts.servers.reading import Upload
 
 
 async def serve(
@@ -46,7 +47,7 @@ async def serve(
         if http:
             try:
                 await stt.start()
-                more.append(_operation(stt))
+                more.append(transcribing(stt))
             except WeightsMissing as error:
                 logger.bind(reason=str(error)).warning("no transcriptions")
         app = App(config, secrets, Addresses(grpc=grpc, http=http), more)
@@ -66,7 +67,15 @@ def _say_ready(app: App, grpc: str, http: str) -> None:
             )
 
 
-def _operation(stt: WhisperStt) -> Operation:
+class RecordingForm(TranscriptionForm):
+    """The whole form, for the document: `Transcriptions` reads it by itself."""
+
+    file: Upload
+    """The recording, in any format that FFmpeg reads."""
+
+
+def transcribing(stt: WhisperStt) -> Operation:
+    """The operation of the recogniser."""
     return Operation(
         id="createTranscription",
         method="POST",
@@ -74,7 +83,7 @@ def _operation(stt: WhisperStt) -> Operation:
         tag="OpenAI",
         summary="Write down what a recording says.",
         handler=Transcriptions(stt.transcribe_file).handle,
-        form=TranscriptionForm,
+        form=RecordingForm,
         answers={
             200: Answer(
                 description="The transcript, in the form that was asked for.",

@@ -8,7 +8,7 @@ put into translates them.  Loop's thread; decoding runs on another.
 import asyncio
 import json
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import chain
@@ -139,14 +139,17 @@ async def _failing_plainly(events: Events) -> Events:
         raise EngineFailed(f"the recording cannot be transcribed: {error}") from error
 
 
-async def _whole(events: Events) -> Heard:
+async def _whole(events: Events, tell: Callable[[Segment], Awaitable[None]] | None = None) -> Heard:
+    """All that is heard; each segment is told as it comes."""
     about: TranscriptionInfo | None = None
     segments: list[Segment] = []
     async for event in events:
         if isinstance(event, TranscriptionInfo):
             about = event
-        else:
-            segments.append(event)
+            continue
+        segments.append(event)
+        if tell is not None:
+            await tell(event)
     assert about is not None
     return Heard(about, segments)
 
@@ -156,22 +159,10 @@ async def _streamed(request: web.Request, events: Events) -> web.StreamResponse:
     response.headers[hdrs.CACHE_CONTROL] = "no-cache"
     await response.prepare(request)
 
-    async def heard() -> AsyncIterator[Segment | TranscriptionInfo]:
-        async for event in events:
-            if isinstance(event, Segment):
-                delta = {"type": "transcript.text.delta", "delta": event.text}
-                await response.write(_event(delta))
-            yield event
+    async def tell(segment: Segment) -> None:
+        await response.write(_event({"type": "transcript.text.delta", "delta": segment.text}))
 
-    about: TranscriptionInfo | None = None
-    segments: list[Segment] = []
-    async for event in heard():
-        if isinstance(event, TranscriptionInfo):
-            about = event
-        else:
-            segments.append(event)
-    assert about is not None
-    whole = Heard(about, segments)
+    whole = await _whole(events, tell)
     done = {"type": "transcript.text.done", "text": whole.text, "usage": whole.usage}
     await response.write(_event(done))
     await response.write_eof()

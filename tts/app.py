@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from loguru import logger
 
-from tts.access import Access, check_address
+from tts.access import Access
 from tts.audio_cache.phrases import read_phrases
 from tts.config import Secrets, ServiceConfig
 from tts.engines import builders
@@ -50,13 +50,9 @@ class App:
     ) -> None:
         """`more`: operations that the HTTP door serves besides its own.
 
-        Raises `ConfigError` for keys, tokens, certificates, addresses and phrases that cannot be
-        used.
+        Raises `ConfigError` for keys, tokens, certificates and phrases that cannot be used.
         """
         access = Access(config.access, secrets)
-        for address in (addresses.grpc, addresses.http):
-            if address:
-                check_address(address, access)
         self._drain_s = config.drain_s
         self._addresses = addresses
         phrases = config.cache.phrases
@@ -85,7 +81,8 @@ class App:
     async def start(self) -> None:
         """Listen, load the voices, and call the service ready.
 
-        Raises `OSError` for an address it cannot have and `EngineFailed` when no voice works.
+        Raises `ConfigError` for an address that strangers would reach without a key, `OSError`
+        for one it cannot have, and `EngineFailed` when no voice works.
         Whatever happens, call `stop`.
         """
         if self._grpc is not None:

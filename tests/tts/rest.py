@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 
 from tests.tts.doors import Door, FakeEngine, running
+from tests.tts.sockets import spoken
 from tts.access import Access
 from tts.config import GptSovitsConfig, Secrets, ServiceConfig
 from tts.errors import TtsError, Unavailable
@@ -38,16 +39,7 @@ class OverRest:
         body = {
             "model": "parley",
             "input": request.text,
-            "voice": request.voice,
-            "language": request.language,
-            "speed": request.speed,
-            "emotion": request.emotion,
-            "marks": list(request.marks),
-            "seed": request.seed,
-            "top_k": request.top_k,
-            "top_p": request.top_p,
-            "temperature": request.temperature,
-            "repetition_penalty": request.repetition_penalty,
+            **spoken(request),
             "response_format": "pcm",
             "stream_format": "sse",
             "sample_rate_hz": 0,

@@ -160,8 +160,9 @@ def test_sighup_reads_the_voices_anew_and_sigterm_drains(
 def test_without_keys_no_other_machine_is_served(door: str) -> None:
     async def scenario() -> None:
         addresses = Addresses(**{door: "0.0.0.0:0"})
+        app = App(ServiceConfig(), Secrets(), addresses)
         with pytest.raises(ConfigError, match="loopback"):
-            App(ServiceConfig(), Secrets(), addresses)
-        await App(ServiceConfig(), Secrets(token="t"), addresses).stop()
+            await app.start()
+        await app.stop()
 
     asyncio.run(scenario())

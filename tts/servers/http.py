@@ -16,7 +16,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from loguru import logger
 from pydantic import BaseModel
 
-from tts.access import Access
+from tts.access import Access, check_address
 from tts.config import ServiceConfig, TlsConfig
 from tts.errors import Unavailable
 from tts.metrics import CONTENT_TYPE
@@ -97,8 +97,10 @@ class HttpDoor:
     async def start(self, address: str) -> int:
         """Listen; `/readyz` says no until `ready`.  Returns the port, 1 for a Unix socket.
 
-        Raises `OSError` when the address cannot be had, `ConfigError` for unusable TLS files.
+        Raises `OSError` when the address cannot be had, `ConfigError` when it must not be, or for
+        unusable TLS files.
         """
+        check_address(address, self._access)
         unix_path = address.removeprefix("unix:") if address.startswith("unix:") else None
         app = self._app(address)
         self._runner = web.AppRunner(

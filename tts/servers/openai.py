@@ -211,13 +211,9 @@ class ModelList(BaseModel):
 class OpenAiApi:
     """The operations of the dialect."""
 
-    def __init__(
-        self, service: SynthesisService, config: ServiceConfig, models: Sequence[str] = (MODEL,)
-    ) -> None:
-        """`models` are what is listed."""
+    def __init__(self, service: SynthesisService, config: ServiceConfig) -> None:
         self._service = service
         self._config = config
-        self._models = tuple(models)
 
     def operations(self) -> list[Operation]:
         """What `HttpDoor` serves."""
@@ -309,13 +305,12 @@ class OpenAiApi:
         return answer
 
     async def _list_models(self, request: web.Request) -> web.StreamResponse:
-        data = [_model(model) for model in self._models]
-        return web.json_response({"object": "list", "data": data})
+        return web.json_response({"object": "list", "data": [_model(MODEL)]})
 
     async def _get_model(self, request: web.Request) -> web.StreamResponse:
         model = request.match_info["model"]
-        if model not in self._models:
-            raise refusal(NOT_FOUND, f"model = {model[:80]!r}: there are {', '.join(self._models)}")
+        if model != MODEL:
+            raise refusal(NOT_FOUND, f"model = {model[:80]!r}: there is {MODEL!r} alone")
         return web.json_response(_model(model))
 
 

@@ -154,7 +154,7 @@ async def _read_part(request: web.Request, part: BodyPartReader) -> bytes:
 
 
 async def _read_file(request: web.Request, part: BodyPartReader, files: ExitStack) -> Upload:
-    file = files.enter_context(SpooledTemporaryFile(MAX_PART_IN_MEMORY_BYTES))  # noqa: SIM115
+    file = files.enter_context(SpooledTemporaryFile(MAX_PART_IN_MEMORY_BYTES))
     size_bytes = 0
     while piece := await part.read_chunk(65_536):
         _check_size(request)

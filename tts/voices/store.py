@@ -66,11 +66,6 @@ def check_id(voice_id: str) -> str:
     return voice_id
 
 
-def is_hidden(voice_id: str) -> bool:
-    """Whether a voice is one that speaks and that no list shows: see `hidden_id`."""
-    return voice_id.startswith(".")
-
-
 def hidden_id(sha256: str) -> str:
     """The id of a voice that somebody made of a clip for a request, and not to be kept."""
     return f".clip-{sha256[:32]}"

@@ -118,6 +118,8 @@ def test_slots_full_of_nan_change_no_bit(model: T2s, window: int) -> None:
     runs = []
     for poisoned in (False, True):
         logits, state = begun(model, inputs, poisoned=poisoned)
+        if not poisoned:
+            soil(state, 0.0)
         runs.append(torch.stack([logits, *steps(model, state, TOKENS, window)]))
         behind = state.cache.slots[..., window:, :]
         assert behind.isnan().sum() == (behind.numel() if poisoned else 0)
