@@ -119,6 +119,44 @@ class VadConfig(Table):
     """Aggressiveness of webrtcvad; 3 rejects most."""
 
 
+class BargeInConfig(Table):
+    """What the agent does when the caller makes a sound while it speaks."""
+
+    duck_ms: Annotated[int, Field(ge=20, le=1000)] = 32
+    """Sound like voice after which the agent lowers its voice."""
+    duck_db: Annotated[float, Field(ge=0, le=60)] = 12.0
+    """By how much it does."""
+    hold_ms: Annotated[int, Field(ge=40, le=2000)] = 130
+    """Voice after which it falls silent and keeps its place, until it is known whether it is
+    interrupted."""
+    sure_ms: Annotated[int, Field(ge=40, le=5000)] = 700
+    """Voice that is an interruption whatever its words are."""
+    words_ms: Annotated[int, Field(ge=0, le=5000)] = 500
+    """After shorter voice: how long its words are waited for before the agent speaks on."""
+
+
+class SpeculationConfig(Table):
+    """Answers that are begun before it is sure that the caller has finished."""
+
+    enabled: bool = True
+    """Whether answers are begun early at all."""
+    from_probability: Annotated[float, Field(ge=0, le=1)] = 0.35
+    """Probability that the turn is over from which on its answer is begun."""
+    max_wasted_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Of the answers begun early in the last minute; with more thrown away, none is begun."""
+    max_calls: Annotated[int, Field(ge=1, le=256)] = 4
+    """With more calls than this in a worker none is begun early."""
+
+
+class OpenersConfig(Table):
+    """Short openers ("Let me see.") that cover a long wait for an answer."""
+
+    enabled: bool = True
+    """Whether there are any."""
+    wait_ms: Annotated[int, Field(ge=200, le=10_000)] = 1200
+    """Predicted silence from which on one is said."""
+
+
 class TurnsConfig(Table):
     """When the caller has finished, and when the agent yields."""
 
@@ -138,6 +176,14 @@ class TurnsConfig(Table):
     """Silence of both sides after which the agent asks whether the caller is there; 0 is never."""
     max_idle_prompts: Annotated[int, Field(ge=0, le=10)] = 2
     """Unanswered prompts after which the agent says goodbye and ends the call."""
+    hold_s: Annotated[float, Field(ge=0, le=3600)] = 90.0
+    """How long the agent stays silent after the caller asked it to wait."""
+    barge_in: BargeInConfig = BargeInConfig()
+    """See there."""
+    speculation: SpeculationConfig = SpeculationConfig()
+    """See there."""
+    openers: OpenersConfig = OpenersConfig()
+    """See there."""
 
 
 class SttConfig(Table):

@@ -31,6 +31,22 @@ class PlaybackClock(Protocol):
         Idempotent.  Later audio of the utterance is discarded.
         """
 
+    @property
+    def level_dbfs(self) -> float:
+        """Loudness (RMS) of the agent's frame that left last; -90 for silence."""
+
+    def duck(self, db: float) -> None:
+        """Lower the agent's voice by `db`, within a frame; it speaks on.  Idempotent."""
+
+    def hold(self) -> None:
+        """Fall silent at the next phone boundary, or where it is quietest, and keep the place.
+
+        What is not said is not heard: the clock stands still.  Idempotent.
+        """
+
+    def restore(self) -> None:
+        """Speak on from where `hold` came, at full level.  Idempotent."""
+
     async def wait_for_room(self, utterance: int, produced_s: float) -> None:
         """Return when less than the bound of what was produced of an utterance is still unsent.
 

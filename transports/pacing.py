@@ -22,6 +22,7 @@ Tap = Callable[[Pcm], None]
 RATE_HZ = 48_000
 FRAME_SAMPLES = 960  # 20 ms
 MAX_PLAYOUT_DELAY_MS = 2_000
+SILENT_DBFS = -90.0
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,10 @@ class Playback:
         self._events: deque[Started | Ended] = deque()
         self._room_changed = asyncio.Event()
         self._closed = False
+        self._gain = 1.0
+        self._held = False
+        self.level_dbfs = SILENT_DBFS
+        """Loudness (RMS) of the frame that left last."""
         self.tap: Tap | None = None
 
     # Producer
@@ -196,6 +201,18 @@ class Playback:
         return sum(entry.waiting_samples for entry in self._queue)
 
     # Interruption
+
+    def duck(self, db: float) -> None:
+        """See `base.PlaybackClock`."""
+        self._gain = 10 ** (-db / 20)
+
+    def hold(self) -> None:
+        """See `base.PlaybackClock`."""
+        self._held = True
+
+    def restore(self) -> None:
+        """See `base.PlaybackClock`."""
+        self._gain, self._held = 1.0, False
 
     def stop(self, utterance: int) -> float:
         """Fade out and drop the rest of this utterance; returns how much of it is heard in all.

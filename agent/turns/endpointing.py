@@ -1,11 +1,8 @@
 """Turn taking: when the caller has begun, finished, or interrupted.
 
-In: what the ear observed (`Event`), with the ear's clock: seconds of caller audio received so
-far.  Out: what to do (`Action`).  Pure: no clock, no await, no model; the processor around it
-(`agent.turns.processor`) runs the models and feeds their answers back.
-
-A turn is one or more stretches of speech with pauses in between.  Each pause gets a number; a
-transcript or score that comes back for an older pause is stale, because the caller went on.
+In: what the ear observed (`agent.turns.events`), with the ear's clock.  Out: what to do.  Pure: no
+clock, no await, no model; the processor around it (`agent.turns.processor`) runs the models and
+feeds their answers back.
 """
 
 from dataclasses import dataclass, field
@@ -13,126 +10,25 @@ from enum import Enum
 
 from agent.config import TurnsConfig
 from agent.persona import TurnTemperament
-
-EPSILON_S = 1e-6
-"""Less than a sample: keeps sums of frame lengths from missing a bound by rounding."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechStarted:
-    """Voice began at `at_s`, as the detector now believes."""
-
-    at_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechStopped:
-    """Voice ended at `at_s`, as the detector now believes."""
-
-    at_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class TranscriptReady:
-    """The words of the turn up to pause `pause`; empty text means that nothing was said."""
-
-    pause: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class TurnScored:
-    """Probability that the turn is complete at pause `pause`; None if the model failed."""
-
-    pause: int
-    probability: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class PrefixReady:
-    """The words of the part of a long turn that was cut off ahead of its end."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class AgentBusy:
-    """The agent has a reply under way (thinking or speaking), or no longer has."""
-
-    busy: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """A frame of audio arrived; voice was last heard in it at `last_voice_s`."""
-
-    last_voice_s: float
-
-
-Event = (
-    SpeechStarted
-    | SpeechStopped
-    | TranscriptReady
-    | TurnScored
-    | PrefixReady
-    | AgentBusy
-    | Heartbeat
+from agent.turns.events import (
+    EPSILON_S,
+    Action,
+    AgentBusy,
+    BeginTurn,
+    CutPrefix,
+    DropTurn,
+    EndTurn,
+    Event,
+    Heartbeat,
+    Interrupt,
+    Judge,
+    PrefixReady,
+    SpeechStarted,
+    SpeechStopped,
+    TranscribePartial,
+    TranscriptReady,
+    TurnScored,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class BeginTurn:
-    """The caller has the floor; their audio counts from `from_s`."""
-
-    from_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class TranscribePartial:
-    """Show what was said so far."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """The caller paused: transcribe the turn up to here and score its completeness."""
-
-    pause: int
-
-
-@dataclass(frozen=True, slots=True)
-class CutPrefix:
-    """The turn is long: transcribe what there is in one piece and go on from here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupt:
-    """The caller means to interrupt; the agent yields."""
-
-    speech_s: float
-    """Voice that led to the decision."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndTurn:
-    """The caller has finished; the agent answers."""
-
-    text: str
-    stopped_s: float
-    """Ear time of the end of speech."""
-    probability: float | None
-    """What the turn model said, if it did."""
-
-
-@dataclass(frozen=True, slots=True)
-class DropTurn:
-    """What sounded like a turn was none."""
-
-    reason: str
-    interrupted: bool
-    """Whether the agent had been interrupted for it."""
-
-
-Action = BeginTurn | TranscribePartial | Judge | CutPrefix | Interrupt | EndTurn | DropTurn
 
 
 class Floor(Enum):
@@ -169,7 +65,7 @@ class TurnTaker:
     def __init__(self, config: TurnsConfig, temperament: TurnTemperament) -> None:
         self._config = config
         self._patience = temperament.patience
-        self._interruptible = temperament.interruptible
+        self._interruptible = temperament.interruption != "never"
         self._barge_in_s = (temperament.barge_in_ms or config.barge_in_ms) / 1000
         self._pause = 0
         self._agent_busy = False
@@ -189,10 +85,10 @@ class TurnTaker:
                 return self._on_started(at_s, now_s)
             case SpeechStopped(at_s):
                 return self._on_stopped(at_s, now_s)
-            case TranscriptReady(pause, text):
+            case TranscriptReady(pause, text, _):
                 if self._turn and self._floor is Floor.PAUSED and pause == self._pause:
                     self._turn.text = text
-            case TurnScored(pause, probability):
+            case TurnScored(pause, probability, _):
                 if self._turn and self._floor is Floor.PAUSED and pause == self._pause:
                     self._turn.score, self._turn.scored = probability, True
             case PrefixReady(text):
@@ -201,7 +97,7 @@ class TurnTaker:
                     self._turn.prefixes_due -= 1
             case AgentBusy(busy):
                 self._agent_busy = busy
-            case Heartbeat(last_voice_s):
+            case Heartbeat(last_voice_s=last_voice_s):
                 self._last_voice_s = last_voice_s
         return self._decide(now_s)
 
@@ -240,7 +136,7 @@ class TurnTaker:
         if self._agent_busy and self._interruptible and not turn.interrupted:
             if voiced_s + EPSILON_S >= self._barge_in_s:
                 turn.interrupted = True
-                actions.append(Interrupt(voiced_s))
+                actions.append(Interrupt(voiced_s, "voice"))
         if now_s - turn.cut_s >= self._config.max_turn_s:
             turn.cut_s = now_s
             turn.prefixes_due += 1

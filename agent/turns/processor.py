@@ -29,7 +29,8 @@ from agent.events import EventLog
 from agent.frames import AgentBusyFrame, NudgeFrame, TurnDroppedFrame, TurnTiming, UserTurnFrame
 from agent.metrics import Metrics
 from agent.stt.types import SpeechToText, SttFailed
-from agent.turns.endpointing import (
+from agent.turns.endpointing import Floor, TurnTaker
+from agent.turns.events import (
     Action,
     AgentBusy,
     BeginTurn,
@@ -37,7 +38,6 @@ from agent.turns.endpointing import (
     DropTurn,
     EndTurn,
     Event,
-    Floor,
     Heartbeat,
     Interrupt,
     Judge,
@@ -47,9 +47,9 @@ from agent.turns.endpointing import (
     TranscribePartial,
     TranscriptReady,
     TurnScored,
-    TurnTaker,
 )
 from agent.turns.memory import AudioMemory, quietest_s
+from agent.turns.reading import read
 from agent.turns.silence import SilenceWatch
 
 LEAD_S = 0.25
@@ -71,6 +71,10 @@ class VoiceDetector(Protocol):
     @property
     def last_voice_s(self) -> float:
         """Ear time at which voice was last heard."""
+
+    @property
+    def run_s(self) -> float:
+        """How long what sounds like voice has lasted without a break, believed or not."""
 
 
 class TurnScorer(Protocol):
@@ -187,7 +191,7 @@ class Ears(FrameProcessor):
                 self._start_judging(pause)
             case CutPrefix():
                 self._start_prefix()
-            case Interrupt(speech_s):
+            case Interrupt(speech_s, _):
                 self._log.event("interrupt", speech_s=round(speech_s, 3))
                 self._counts.barge_in()
                 await self.broadcast_interruption()  # type: ignore[no-untyped-call]
@@ -253,7 +257,7 @@ class Ears(FrameProcessor):
             self._log.event("stt_failed", error=str(error))
             self._counts.error("stt")
         self._counts.stage("stt", asyncio.get_running_loop().time() - began_s)
-        self._events.put_nowait(TranscriptReady(pause, text))
+        self._events.put_nowait(TranscriptReady(pause, text, read(text, self._language)))
 
     async def _score(self, pause: int, audio: NDArray[np.float32]) -> None:
         probability: float | None

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from agent.config import VadConfig
 from agent.silero import FRESH, WINDOW_SAMPLES, Silero
-from agent.turns.endpointing import EPSILON_S, SpeechStarted, SpeechStopped
+from agent.turns.events import EPSILON_S, SpeechStarted, SpeechStopped
 
 SAMPLE_RATE_HZ = 16_000
 FRAME_SAMPLES = 320
@@ -54,6 +54,11 @@ class VoiceGate:
     def now_s(self) -> float:
         """Time at the end of the newest frame."""
         return self._frames * FRAME_S
+
+    @property
+    def run_s(self) -> float:
+        """Length of the voice that goes on now, believed or not."""
+        return self._run_windows * WINDOW_S
 
     def step(self, fast: bool, sure: float | None) -> SpeechStarted | SpeechStopped | None:
         """Take one frame: webrtcvad's word, and silero's if one of its windows ended in it."""
@@ -105,6 +110,11 @@ class VoiceActivity:
     def last_voice_s(self) -> float:
         """Time at which a voice was last heard, on the clock of samples received."""
         return self._gate.last_voice_s
+
+    @property
+    def run_s(self) -> float:
+        """Length of what sounds like voice and goes on now, believed or not."""
+        return self._gate.run_s
 
     def process(self, pcm: NDArray[np.int16]) -> Sequence[SpeechStarted | SpeechStopped]:
         """Take 20 ms of 16 kHz audio int16 [320].  Raises ValueError for anything else."""

@@ -129,7 +129,7 @@ def test_after_a_false_alarm_the_agent_says_the_rest() -> None:
 
 
 def test_a_persona_that_may_not_be_interrupted_finishes() -> None:
-    persona = PERSONA.model_copy(update={"turns": TurnTemperament(interruptible=False)})
+    persona = PERSONA.model_copy(update={"turns": TurnTemperament(interruption="never")})
     call = Call(persona=persona, llm=FakeLlm([Say("One two three four five six.")]))
     call.says("count", at=1.0)
     call.says("please stop", at=2.6)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.stt.types import SAMPLE_RATE_HZ, SttFailed, Transcript
-from agent.turns.endpointing import SpeechStarted, SpeechStopped
+from agent.turns.events import SpeechStarted, SpeechStopped
 
 FIRST_VALUE = 1000
 NOISE_VALUE = 500
@@ -59,6 +59,10 @@ class FakeVoice:
         self._silent_since: float | None = None
         self._speaking = False
         self.last_voice_s = 0.0
+
+    @property
+    def run_s(self) -> float:
+        return 0.0 if self._voiced_since is None else self._now_s - self._voiced_since
 
     def process(self, pcm: NDArray[np.int16]) -> Sequence[SpeechStarted | SpeechStopped]:
         began_s = self._now_s

@@ -15,7 +15,7 @@ from agent.config import SttConfig, VadConfig, cache_dir
 from agent.silero import Silero
 from agent.stt.types import SttBusy
 from agent.stt.whisper import Models, WhisperStt, load
-from agent.turns.endpointing import SpeechStarted, SpeechStopped
+from agent.turns.events import SpeechStarted, SpeechStopped
 from agent.turns.vad import FRAME_SAMPLES, VoiceActivity
 from bench import stt_data
 from bench.stt import errors

@@ -2,7 +2,8 @@
 
 from agent.config import TurnsConfig
 from agent.persona import TurnTemperament
-from agent.turns.endpointing import (
+from agent.turns.endpointing import Floor, TurnTaker
+from agent.turns.events import (
     Action,
     AgentBusy,
     BeginTurn,
@@ -10,7 +11,6 @@ from agent.turns.endpointing import (
     DropTurn,
     EndTurn,
     Event,
-    Floor,
     Heartbeat,
     Interrupt,
     Judge,
@@ -20,8 +20,8 @@ from agent.turns.endpointing import (
     TranscribePartial,
     TranscriptReady,
     TurnScored,
-    TurnTaker,
 )
+from agent.turns.reading import Reading
 
 CONFIG = TurnsConfig(
     min_silence_ms=240,
@@ -65,7 +65,7 @@ def spoken(
         (start_s + 0.1, SpeechStarted(start_s)),
         (stop_s + 0.1, SpeechStopped(stop_s)),
         (stop_s + 0.14, TurnScored(pause, score)),
-        (stop_s + 0.2, TranscriptReady(pause, text)),
+        (stop_s + 0.2, TranscriptReady(pause, text, Reading())),
     ]
 
 
@@ -109,10 +109,10 @@ def test_going_on_after_a_pause_makes_one_turn_and_the_first_transcript_stale() 
         (1.1, SpeechStopped(1.0)),
         (1.14, TurnScored(1, 0.1)),
         (1.4, SpeechStarted(1.3)),
-        (1.5, TranscriptReady(1, "my number is")),
+        (1.5, TranscriptReady(1, "my number is", Reading())),
         (2.1, SpeechStopped(2.0)),
         (2.14, TurnScored(2, 0.9)),
-        (2.2, TranscriptReady(2, "my number is five")),
+        (2.2, TranscriptReady(2, "my number is five", Reading())),
         until=5,
     )
     assert len(of(BeginTurn, actions)) == 1
@@ -121,7 +121,7 @@ def test_going_on_after_a_pause_makes_one_turn_and_the_first_transcript_stale() 
 
 def test_a_late_transcript_ends_the_turn_when_it_comes() -> None:
     events = spoken(0.0, 1.0, 1, "late")[:-1]
-    actions = play(taker(), *events, (2.5, TranscriptReady(1, "late")), until=4)
+    actions = play(taker(), *events, (2.5, TranscriptReady(1, "late", Reading())), until=4)
     assert of(EndTurn, actions) == [(2.5, EndTurn("late", 1.0, 0.9))]
 
 
@@ -153,7 +153,10 @@ def test_a_cough_during_a_reply_does_not_interrupt() -> None:
 
 def test_a_persona_may_not_be_interruptible() -> None:
     actions = play(
-        taker(interruptible=False), (0.0, AgentBusy(True)), *spoken(1.0, 3.0, 1, "stop it"), until=5
+        taker(interruption="never"),
+        (0.0, AgentBusy(True)),
+        *spoken(1.0, 3.0, 1, "stop it"),
+        until=5,
     )
     assert of(Interrupt, actions) == of(EndTurn, actions) == []
 

@@ -6,7 +6,7 @@ import pytest
 from agent import weights
 from agent.config import VadConfig
 from agent.silero import WINDOW_SAMPLES, Silero
-from agent.turns.endpointing import SpeechStarted, SpeechStopped
+from agent.turns.events import SpeechStarted, SpeechStopped
 from agent.turns.vad import FRAME_S, FRAME_SAMPLES, WINDOW_S, VoiceActivity, VoiceGate
 
 CONFIG = VadConfig(start_ms=96, stop_ms=100)
