@@ -28,6 +28,28 @@ class UserTurnFrame(SystemFrame):
 
     text: str = ""
     timing: TurnTiming | None = None
+    draft: int | None = None
+    """The draft that answers this text; None: the answer begins now."""
+
+
+@dataclass
+class DraftFrame(SystemFrame):
+    """The caller may have finished: begin the answer to `text`, unheard; downstream.
+
+    A `UserTurnFrame` with this number makes it the answer; any other turn, and everything else
+    that the agent is to say, drops it.
+    """
+
+    draft: int = 0
+    text: str = ""
+
+
+@dataclass
+class DraftDroppedFrame(SystemFrame):
+    """The draft will not be needed; downstream."""
+
+    draft: int = 0
+    reason: str = ""
 
 
 @dataclass
