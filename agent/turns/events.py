@@ -181,6 +181,25 @@ class Discard:
 
 
 @dataclass(frozen=True, slots=True)
+class Weighed:
+    """It was weighed anew whether the turn is over.  Nothing is to be done: this is the inputs of
+    what is decided, for the call's log and the timeline."""
+
+    pause: int
+    silence_s: float
+    probability: float
+    """That the turn is over, all in all."""
+    needed_s: float
+    """Silence after which the turn ends, if nothing changes."""
+    sound: float | None = None
+    """That it is over, from its sound."""
+    words: float | None = None
+    """The same from its words."""
+    habit: float | None = None
+    """The same from how long this caller's pauses were before."""
+
+
+@dataclass(frozen=True, slots=True)
 class EndTurn:
     """The caller has finished; the agent answers."""
 
@@ -221,6 +240,7 @@ Action = (
     | Interrupt
     | Speculate
     | Discard
+    | Weighed
     | EndTurn
     | DropTurn
     | Murmur
