@@ -1,0 +1,154 @@
+"""Callers as scripts: what they say and when, where they pause, and what else is heard of them.
+
+In: a seed, a half and a number.  Out: `Script`s, the same ones for the same seed, bit for bit, on
+any machine.  Knows nothing of turn takers, of models and of what makes a text look complete; the
+grammars stand in `bench.turns_world.english` and `chinese`.  Pure.
+
+The halves "calibrate" and "held_out" have no family of scripts in common and other names, things,
+towns and wordings, so that what is tuned on one is measured on the other.
+
+Times of words and pauses are seconds from the utterance's first sound.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Language = Literal["en", "zh"]
+Half = Literal["calibrate", "held_out"]
+HoldKind = Literal[
+    "mid-phrase", "filled", "conjunction", "clause", "slot", "false start", "asks for time"
+]
+TurnKind = Literal[
+    "statement", "question", "command", "short answer", "slot", "trailing off", "interruption"
+]
+SoundKind = Literal["interruption", "backchannel", "cough", "laughter", "tic", "side talk", "tv"]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One spoken word, as it is written in a sentence, without punctuation."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Silence of at least 0.1 s inside a turn: the caller will go on."""
+
+    after: int
+    """Index of the word before it."""
+    start_s: float
+    end_s: float
+    kind: HoldKind
+    looks_complete: bool
+    """A listener who reads the words so far may well take them for a whole turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What a caller says in one go, with holds; between other words there is no silence."""
+
+    id: str
+    """Unique in its script; randomness that belongs to it is drawn from it."""
+    language: Language
+    kind: TurnKind
+    words: tuple[Word, ...]
+    holds: tuple[Hold, ...] = ()
+    looks_complete: bool = True
+    """Whether its true end looks like one; people trail off."""
+
+    @property
+    def duration_s(self) -> float:
+        """End of the last word: the true end of the turn."""
+        return self.words[-1].end_s
+
+    @property
+    def text(self) -> str:
+        """The words as a line."""
+        return join((word.text for word in self.words), self.language)
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """When a sound begins."""
+
+    of: Literal["turn start", "turn end", "agent onset", "reply share", "reply end"]
+    """What `value` counts from: the first or last sound of the caller's turn, the first sound of
+    the agent's answer to it, or its last; "reply share" is a share of that answer's length."""
+    value: float
+    """Seconds; for "reply share" between 0 and 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Something heard on the caller's line beside their turns."""
+
+    id: str
+    kind: SoundKind
+    cue: Cue
+    duration_s: float
+    level_db: float
+    """Loudness against the caller's own speech."""
+    speech: Utterance | None = None
+    """Its words, where it has any: interruptions, backchannels, side talk, television."""
+    reply: str = ""
+    """What the agent answers to an interruption."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What the agent said, what the caller says to it, and what happens during the answer."""
+
+    said: str
+    """The agent's words before the caller's turn, the greeting at first."""
+    gap_s: float
+    """From the agent's last sound to the caller's first."""
+    turn: Utterance
+    reply: str
+    """The agent's answer; the next exchange's `said` is the same text."""
+    uses_tool: bool
+    sounds: tuple[Sound, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A caller and their line, the same for the whole script."""
+
+    rate: float
+    """Speed of speech against the usual."""
+    pause_scale: float
+    """Length of their holds against the usual: some people are slow."""
+    level_dbfs: float
+    """Loudness (RMS) of their speech."""
+    noise_dbfs: float
+    """Loudness of their room."""
+    echo_db: float | None
+    """Level at which the agent's voice comes back, against its own; None for a headset."""
+    echo_delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One call."""
+
+    id: str
+    language: Language
+    half: Half
+    family: str
+    caller: Caller
+    exchanges: tuple[Exchange, ...]
+
+
+def join(words: object, language: Language) -> str:
+    """Write words as a line: with spaces, or, in Chinese, without."""
+    raise NotImplementedError
+
+
+def scripts(seed: int, *, half: Half, count: int) -> list[Script]:
+    """`count` scripts of a half, two thirds English and one third Chinese.
+
+    Raises ValueError for an unknown half or a count below 1.
+    """
+    raise NotImplementedError
