@@ -4,7 +4,7 @@ Implemented by `transports.webrtc.WebRtcPeer` (and, in tests, by a scripted fake
 are called from the event loop's thread.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -33,7 +33,10 @@ class PlaybackClock(Protocol):
 
     @property
     def level_dbfs(self) -> float:
-        """Loudness (RMS) of the agent's frame that left last; -90 for silence."""
+        """Loudness (RMS) of the agent's frame that left last, as it left; -90 for silence."""
+
+    # The next three concern the utterance that sounds, and change nothing where none does.  The
+    # next utterance begins at full level.
 
     def duck(self, db: float) -> None:
         """Lower the agent's voice by `db`, within a frame; it speaks on.  Idempotent."""
@@ -46,6 +49,9 @@ class PlaybackClock(Protocol):
 
     def restore(self) -> None:
         """Speak on from where `hold` came, at full level.  Idempotent."""
+
+    def boundaries(self, utterance: int, times_s: Sequence[float]) -> None:
+        """Tell where phones of an utterance end, in seconds of its audio, where that is known."""
 
     async def wait_for_room(self, utterance: int, produced_s: float) -> None:
         """Return when less than the bound of what was produced of an utterance is still unsent.

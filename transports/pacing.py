@@ -7,19 +7,20 @@ methods are called from the event loop's thread.
 """
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Pcm = NDArray[np.int16]
+from transports.utterance import RATE_HZ, Pcm, Utterance
+
+__all__ = ["RATE_HZ", "Ended", "Pcm", "Playback", "PlaybackCounts", "Started", "Tap"]
 
 Tap = Callable[[Pcm], None]
 """Shown every frame that leaves; must neither keep nor change it."""
 
-RATE_HZ = 48_000
 FRAME_SAMPLES = 960  # 20 ms
 MAX_PLAYOUT_DELAY_MS = 2_000
 SILENT_DBFS = -90.0
@@ -39,39 +40,6 @@ class Ended:
     utterance: int
     sent_samples: int
     stopped: bool
-
-
-@dataclass
-class _Utterance:
-    number: int
-    waiting: deque[Pcm] = field(default_factory=deque)
-    waiting_samples: int = 0
-    sent_samples: int = 0
-    # [position on the line, length] of each unbroken run sent; breaks are underruns, so few.
-    runs: list[list[int]] = field(default_factory=list)
-    complete: bool = False  # No more audio will be accepted.
-    over: bool = False  # `Ended` was reported.
-    starved: bool = True  # Waits for a whole frame before it (re)starts.
-    heard_in_all_s: float | None = None
-
-    @property
-    def stopped(self) -> bool:
-        return self.heard_in_all_s is not None
-
-    def take(self, count: int) -> Pcm:
-        """Remove and return the next `count` samples, or all if there are fewer."""
-        parts: list[Pcm] = []
-        missing = count
-        while missing and self.waiting:
-            run = self.waiting[0]
-            parts.append(run[:missing])
-            if len(run) > missing:
-                self.waiting[0] = run[missing:]
-            else:
-                self.waiting.popleft()
-            missing -= len(parts[-1])
-        self.waiting_samples -= count - missing
-        return np.concatenate(parts) if parts else np.zeros(0, np.int16)
 
 
 @dataclass
@@ -104,13 +72,11 @@ class Playback:
         self._room_samples = room_ms * RATE_HZ // 1000
         self._delay_samples = 0
         # All utterances of the call: a few hundred bytes each, without their audio once sent.
-        self._utterances: dict[int, _Utterance] = {}
-        self._queue: deque[_Utterance] = deque()
+        self._utterances: dict[int, Utterance] = {}
+        self._queue: deque[Utterance] = deque()
         self._events: deque[Started | Ended] = deque()
         self._room_changed = asyncio.Event()
         self._closed = False
-        self._gain = 1.0
-        self._held = False
         self.level_dbfs = SILENT_DBFS
         """Loudness (RMS) of the frame that left last."""
         self.tap: Tap | None = None
@@ -120,7 +86,7 @@ class Playback:
     def begin(self, utterance: int) -> None:
         """Give the utterance its place in the order.  Idempotent."""
         if utterance not in self._utterances:
-            entry = _Utterance(utterance)
+            entry = Utterance(utterance)
             self._utterances[utterance] = entry
             if self._closed:
                 entry.complete = entry.over = True
@@ -137,9 +103,7 @@ class Playback:
         if entry.complete:
             self.counts.discarded_samples += len(pcm)
             return False
-        if len(pcm):
-            entry.waiting.append(pcm)
-            entry.waiting_samples += len(pcm)
+        entry.put(pcm)
         return True
 
     def end(self, utterance: int) -> None:
@@ -169,6 +133,11 @@ class Playback:
         while self.waiting_samples:
             self._room_changed.clear()
             await self._room_changed.wait()
+
+    def boundaries(self, utterance: int, times_s: Sequence[float]) -> None:
+        """Where phones of the utterance end, in seconds of its audio; see `base.PlaybackClock`."""
+        self.begin(utterance)
+        self._utterances[utterance].add_phone_ends(times_s)
 
     # Clock
 
@@ -202,39 +171,38 @@ class Playback:
 
     # Interruption
 
+    # Each of these concerns the utterance that sounds, and it alone: where none does, nothing is
+    # changed, and the next one begins at full level.
+
     def duck(self, db: float) -> None:
         """See `base.PlaybackClock`."""
-        self._gain = 10 ** (-db / 20)
+        if (entry := self._sounding()) and not entry.stopped:
+            entry.duck(db)
 
     def hold(self) -> None:
         """See `base.PlaybackClock`."""
-        self._held = True
+        if (entry := self._sounding()) and not entry.stopped:
+            entry.break_off(self._fade_samples)
 
     def restore(self) -> None:
         """See `base.PlaybackClock`."""
-        self._gain, self._held = 1.0, False
+        if (entry := self._sounding()) and not entry.stopped:
+            entry.restore()
 
     def stop(self, utterance: int) -> float:
         """Fade out and drop the rest of this utterance; returns how much of it is heard in all.
 
-        That is what has left, for no packet can be called back from the caller's buffer, and the
-        louder half of the fade.  Idempotent.  The faded samples still leave and count as sent.
-        Later audio of the utterance is discarded, also if nothing of it was written yet.
+        That is what has left, for no packet can be called back from the caller's buffer, what
+        leaves up to the next phone boundary, and the louder half of the fade.  Idempotent.  The
+        faded samples still leave and count as sent.  What is held ends where it is.  Later audio
+        of the utterance is discarded, also if nothing of it was written yet.
         """
         self.begin(utterance)
         entry = self._utterances[utterance]
         if entry.heard_in_all_s is None:
-            sounding = entry.sent_samples > 0 and self._queue and self._queue[0] is entry
-            fade = entry.take(self._fade_samples if sounding else 0)
-            entry.heard_in_all_s = (entry.sent_samples + len(fade) / 2) / RATE_HZ
-            self.counts.dropped_samples += entry.waiting_samples
-            entry.waiting.clear()
-            entry.waiting_samples = 0
-            if len(fade):
-                entry.waiting.append(_faded_out(fade))
-                entry.waiting_samples = len(fade)
-            entry.complete = True
+            self.counts.dropped_samples += entry.stop(self._fade_samples)
             self._room_changed.set()
+        assert entry.heard_in_all_s is not None
         return entry.heard_in_all_s
 
     def stop_all(self) -> None:
@@ -263,6 +231,8 @@ class Playback:
         while self._queue:
             entry = self._queue[0]
             if filled < FRAME_SAMPLES and self._may_sound(entry):
+                if not entry.sent_samples:
+                    self._events.append(Started(entry.number))
                 run = entry.take(FRAME_SAMPLES - filled)
                 frame[filled : filled + len(run)] = run
                 self._count_sent(entry, self.counts.line_samples + filled, len(run))
@@ -271,9 +241,9 @@ class Playback:
                 break
             self._report_ended(entry)
             self._queue.popleft()
-        if filled < FRAME_SAMPLES and self._queue and not self._queue[0].starved:
-            self._queue[0].starved = True
-            self.counts.underruns += 1
+        if filled < FRAME_SAMPLES:
+            self._count_underrun()
+        self.level_dbfs = _level_dbfs(frame) if filled else SILENT_DBFS
         self.counts.line_samples += FRAME_SAMPLES
         self._room_changed.set()
         if self.tap is not None:
@@ -285,27 +255,36 @@ class Playback:
         while self._events:
             yield self._events.popleft()
 
-    def _may_sound(self, entry: _Utterance) -> bool:
-        if not entry.waiting_samples:
+    def _sounding(self) -> Utterance | None:
+        """The utterance whose turn it is, if anything of it has left."""
+        entry = self._queue[0] if self._queue else None
+        return entry if entry and entry.sent_samples else None
+
+    def _may_sound(self, entry: Utterance) -> bool:
+        if not entry.waiting_samples or entry.broken:
             return False
         return not entry.starved or entry.complete or entry.waiting_samples >= FRAME_SAMPLES
 
-    def _count_sent(self, entry: _Utterance, position: int, count: int) -> None:
-        if not entry.sent_samples:
-            self._events.append(Started(entry.number))
+    def _count_underrun(self) -> None:
+        entry = self._queue[0] if self._queue else None
+        if entry and not entry.starved and not entry.broken:
+            entry.starved = True
+            self.counts.underruns += 1
+
+    def _count_sent(self, entry: Utterance, position: int, count: int) -> None:
         if entry.runs and sum(entry.runs[-1]) == position:
             entry.runs[-1][1] += count
         else:
             entry.runs.append([position, count])
         entry.starved = False
-        entry.sent_samples += count
         self.counts.speech_samples += count
 
-    def _report_ended(self, entry: _Utterance) -> None:
+    def _report_ended(self, entry: Utterance) -> None:
         entry.complete = entry.over = True
         self._events.append(Ended(entry.number, entry.sent_samples, entry.stopped))
 
 
-def _faded_out(pcm: Pcm) -> Pcm:
-    ramp = np.linspace(1.0, 0.0, len(pcm), endpoint=True)
-    return np.round(pcm * ramp).astype(np.int16)
+def _level_dbfs(frame: Pcm) -> float:
+    sound = frame.astype(np.float32)
+    power = float(np.dot(sound, sound)) / FRAME_SAMPLES
+    return max(SILENT_DBFS, 10 * math.log10(power / 32768**2)) if power else SILENT_DBFS

@@ -207,6 +207,171 @@ def test_closed_line_reports_every_end_and_takes_nothing_more():
     assert not playback.next_frame().any()
 
 
+def test_what_is_held_stands_still_and_is_no_underrun():
+    playback = Playback(fade_ms=20)
+    playback.write(1, ramp(0, 48_000))
+    speech(playback, 5)
+    playback.hold()
+    speech(playback, 4)
+    at_s = playback.sent_s(1)
+    assert 0.12 <= at_s <= 0.15
+    assert not speech(playback, 50).any()
+    assert playback.sent_s(1) == playback.heard_s(1) == at_s
+    assert playback.counts.underruns == 0
+    assert playback.level_dbfs == -90.0
+
+
+def test_after_a_hold_the_rest_follows_and_nothing_twice():
+    playback = Playback(fade_ms=20)
+    playback.write(1, ramp(0, 9_600))
+    playback.end(1)
+    first = speech(playback, 3)
+    playback.hold()
+    held = speech(playback, 10)
+    at = round(playback.sent_s(1) * RATE_HZ)
+    playback.restore()
+    rest = speech(playback, 10)
+    assert np.array_equal(first, ramp(0, 2_880))
+    assert np.count_nonzero(held) <= at - 2_880
+    assert np.array_equal(rest[240 : 9_600 - at], ramp(at, 9_600 - at)[240:])
+    assert list(playback.take_events())[-1] == Ended(1, 9_600, False)
+
+
+def test_stopping_what_is_held_ends_it_where_it_is():
+    playback = Playback(fade_ms=20)
+    playback.write(1, ramp(0, 48_000))
+    speech(playback, 5)
+    playback.hold()
+    speech(playback, 10)
+    sent = playback.sent_s(1)
+    assert playback.stop(1) == pytest.approx(sent - 0.01)
+    playback.write(2, ramp(7_000, 960))
+    assert np.array_equal(playback.next_frame(), ramp(7_000, 960))
+    assert playback.sent_s(1) == sent
+
+
+def test_a_held_utterance_does_not_hold_the_next_one():
+    playback = Playback(fade_ms=20)
+    playback.write(1, ramp(0, 48_000))
+    speech(playback, 5)
+    playback.duck(12)
+    playback.hold()
+    playback.write(2, ramp(5_000, 1_920))
+    playback.stop(1)
+    out = speech(playback, 8)
+    began = round(playback.sent_s(1) * RATE_HZ) - 5 * 960
+    assert np.array_equal(out[began : began + 1_920], ramp(5_000, 1_920))
+
+
+@pytest.mark.parametrize("order", ["duck", "hold", "restore"])
+def test_where_nothing_sounds_nothing_is_held_or_lowered(order):
+    playback = Playback(fade_ms=20)
+    playback.begin(1)
+    {"duck": lambda: playback.duck(12), "hold": playback.hold, "restore": playback.restore}[order]()
+    playback.write(1, ramp(0, 1_920))
+    assert np.array_equal(speech(playback, 2), ramp(0, 1_920))
+
+
+def test_a_producer_is_still_bounded_while_its_utterance_is_held():
+    async def scenario():
+        playback = Playback(fade_ms=20, room_ms=100)
+        playback.write(1, ramp(0, 48_000))
+        playback.next_frame()
+        playback.hold()
+        waiting = asyncio.create_task(playback.wait_for_room(1, 1.0))
+        speech(playback, 50)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        playback.restore()
+        speech(playback, 45)
+        await waiting
+
+    asyncio.run(scenario())
+
+
+def test_boundaries_may_come_before_the_audio():
+    playback = Playback(fade_ms=20)
+    playback.boundaries(1, [0.137])
+    playback.write(1, ramp(0, 48_000))
+    speech(playback, 5)
+    playback.hold()
+    speech(playback, 4)
+    assert playback.sent_s(1) == pytest.approx(0.137)
+
+
+def test_the_level_is_that_of_the_frame_that_left():
+    playback = Playback(fade_ms=20)
+    assert playback.level_dbfs == -90.0
+    playback.write(1, np.full(9_600, 3_277, np.int16))
+    playback.next_frame()
+    assert playback.level_dbfs == pytest.approx(-20, abs=0.1)
+    playback.duck(12)
+    speech(playback, 2)
+    assert playback.level_dbfs == pytest.approx(-32, abs=0.1)
+
+
+def test_the_recording_is_shown_what_leaves():
+    playback = Playback(fade_ms=20)
+    shown = []
+    playback.tap = lambda pcm: shown.append(pcm.copy())
+    playback.write(1, ramp(0, 48_000))
+    out = [playback.next_frame() for _ in range(3)]
+    playback.duck(12)
+    out += [playback.next_frame() for _ in range(3)]
+    playback.hold()
+    out += [playback.next_frame() for _ in range(6)]
+    assert np.array_equal(np.concatenate(shown), np.concatenate(out))
+
+
+Deed = st.one_of(
+    st.tuples(st.just("write"), st.integers(1, 2500)),
+    st.tuples(st.sampled_from(["duck", "hold", "restore"]), st.just(0)),
+    st.tuples(st.just("boundaries"), st.integers(0, 4000)),
+    st.tuples(st.just("frames"), st.integers(1, 3)),
+)
+
+
+@given(st.lists(Deed, max_size=60), st.sampled_from([0, 5, 20]), st.booleans())
+def test_however_it_is_lowered_held_and_restored_every_sample_leaves_once_in_order(
+    deeds, fade_ms, stops
+):
+    """Each sample's sign is its name: a gain changes how loud it is, never its sign."""
+    signs = np.random.default_rng(1).choice(np.array([-1, 1], np.int16), 150_000)
+    playback = Playback(fade_ms=fade_ms)
+    written, out = 0, []
+    for deed, number in deeds:
+        match deed:
+            case "write":
+                playback.write(1, signs[written : written + number] * np.int16(20_000))
+                written += number
+            case "duck":
+                playback.duck(12)
+            case "boundaries":
+                playback.boundaries(1, [(written + number) / RATE_HZ])
+            case "frames":
+                out += [playback.next_frame() for _ in range(number)]
+            case _:
+                getattr(playback, deed)()
+        sent = round(playback.sent_s(1) * RATE_HZ)
+        assert sent == playback.counts.speech_samples <= written
+    if stops:
+        heard_s = playback.stop(1)
+    else:
+        playback.restore()
+        playback.end(1)
+    out += [playback.next_frame() for _ in range(written // FRAME_SAMPLES + 2)]
+    line = np.concatenate(out)
+    sent = round(playback.sent_s(1) * RATE_HZ)
+    assert sent == written if not stops else sent >= round(heard_s * RATE_HZ) - 1
+    # A faded sample may round to nothing, so silence on the line stands for any sample there.
+    entry = playback._utterances[1]
+    left = np.concatenate([line[at : at + length] for at, length in entry.runs] or [line[:0]])
+    assert len(left) == sent
+    sounding = left != 0
+    assert np.array_equal(np.sign(left)[sounding], signs[:sent][sounding])
+    assert np.count_nonzero(line) == np.count_nonzero(left)
+
+
 Step = st.one_of(
     st.tuples(st.just("write"), st.integers(0, 4), st.integers(0, 2500)),
     st.tuples(st.just("end"), st.integers(0, 4), st.just(0)),
