@@ -95,6 +95,13 @@ class TalkKey:
     pressed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class MaySpeculate:
+    """Whether there is room to begin answers that may not be needed."""
+
+    allowed: bool
+
+
 Event = (
     SpeechStarted
     | SpeechStopped
@@ -105,6 +112,7 @@ Event = (
     | PrefixReady
     | AgentBusy
     | TalkKey
+    | MaySpeculate
 )
 
 
