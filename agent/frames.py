@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pipecat.frames.frames import SystemFrame
 
-from agent.turns.silence import Nudge
+from agent.turns.silence import Nudge, Wants
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class UserTurnFrame(SystemFrame):
     timing: TurnTiming | None = None
     draft: int | None = None
     """The draft that answers this text; None: the answer begins now."""
+    wants: Wants = "answer"
+    """What the caller asks for; whoever wants time is not answered, and no draft is used."""
 
 
 @dataclass
@@ -66,6 +68,11 @@ class NudgeFrame(SystemFrame):
     """Nobody has spoken for long; downstream."""
 
     nudge: Nudge = field(default="prompt")
+
+
+@dataclass
+class MurmurFrame(SystemFrame):
+    """Show the caller, who goes on speaking, that they are listened to; downstream."""
 
 
 @dataclass

@@ -55,8 +55,8 @@ class Persona(Table):
     examples: list[tuple[str, str]] = []
     """(user, agent) exchanges put before the conversation: they steer small models more than
     instructions do."""
-    phrases: dict[str, str] = {}
-    """Own wording for canned phrases: see `agent.phrases`."""
+    phrases: dict[str, str | list[str]] = {}
+    """Own wording for canned phrases, or several that take turns: see `agent.phrases`."""
 
 
 def load_personas(folder: Path) -> dict[str, Persona]:

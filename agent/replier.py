@@ -1,15 +1,14 @@
 """The replier: the caller's turns in, the agent's speech out, and the memory of both.
 
-It owns the conversation and at most one `Reply` at a time.  A new turn, a nudge or an
-interruption leaves the current reply; what of it was heard goes into the conversation, by the
-clock of samples played, and nothing else does.  Down: speech frames.  Up: `AgentBusyFrame`.
-Runs on the event loop's thread only.
+It owns the conversation and at most one `Reply` at a time, beside at most one draft
+(`agent.drafts`).  A new turn, a nudge or an interruption leaves the current reply; what of it was
+heard goes into the conversation, by the clock of samples played, and nothing else does.  Down:
+speech frames.  Up: `AgentBusyFrame`.  Runs on the event loop's thread only.
 """
 
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from loguru import logger
@@ -22,32 +21,28 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
+from agent.between_turns import BetweenTurns
 from agent.context import Conversation
+from agent.drafts import Draft, Drafts
 from agent.frames import (
     AgentBusyFrame,
+    DraftDroppedFrame,
+    DraftFrame,
     GreetFrame,
     NudgeFrame,
     TurnDroppedFrame,
     TurnTiming,
     UserTurnFrame,
 )
-from agent.reply import Reply, ReplyServices, ReplyTimes, VoiceLost
+from agent.gate import Gate
+from agent.reply import DraftFailed, Reply, ReplyTimes, VoiceLost
+from agent.reply_services import ReplyServices
+from agent.resumption import CutOff, go_on_in_other_words
 from agent.rtvi import ClientNotes
+from agent.showing import Showing, Turn
 from agent.tracing import begin_turn
 from transports.frames import PlaybackEndedFrame, PlaybackStartedFrame, SpeechEndFrame
 from tts.tracing import Span
-
-PROGRESS_EVERY_S = 0.05
-"""Longest wait between two looks at the playback clock while words are shown as spoken."""
-
-
-@dataclass(slots=True)
-class _Turn:
-    """The caller's turn that the current reply answers."""
-
-    number: int
-    timing: TurnTiming
-    span: Span
 
 
 class Replier(FrameProcessor):
@@ -68,30 +63,34 @@ class Replier(FrameProcessor):
         self._hang_up = hang_up
         self._utterances = 0
         self._turns = 0
-        self._turn: _Turn | None = None
+        self._turn: Turn | None = None
         self._reply: Reply | None = None
         self._work: asyncio.Task[None] | None = None
-        self._progress: asyncio.Task[None] | None = None
-        self._summary: asyncio.Task[None] | None = None
-        self._priming: asyncio.Task[None] | None = None
-        self._cut_off = ""
+        self._cut_off: CutOff | None = None
+        self._drafts = Drafts(services, self, new_reply=self._new_reply, carry_out=self._carry_out)
+        self._showing = Showing(services, notes, self)
+        self._between_turns = BetweenTurns(conversation, services.chat, self)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """React to turns, interruptions and playback; pass everything else on."""
         await super().process_frame(frame, direction)
         match frame:
-            case UserTurnFrame():
+            case UserTurnFrame(wants="answer"):
                 await self._answer(frame.text, frame.timing)
+            case UserTurnFrame():
+                await self._grant_time(frame)
             case LLMMessagesAppendFrame(run_llm=True):
                 await self.queue_frame(UserTurnFrame(text=_typed_text(frame.messages)))
             case GreetFrame():
-                self._prime()
+                self._between_turns.begin()
                 if self._services.persona.greeting and not self._reply:
                     await self._recite(self._services.persona.greeting)
             case TurnDroppedFrame():
                 await self._go_on(frame)
             case NudgeFrame(nudge="prompt"):
                 await self._recite(self._services.phrases.say("still_there"))
+            case NudgeFrame(nudge="offer"):
+                await self._recite(self._services.phrases.say("anything_else"))
             case NudgeFrame(nudge="goodbye"):
                 await self._recite(self._services.phrases.say("goodbye"), ends_call=True)
             case PlaybackStartedFrame():
@@ -100,74 +99,124 @@ class Replier(FrameProcessor):
                 await self._on_ended(frame)
             case _:
                 if isinstance(frame, InterruptionFrame):
+                    await self._drafts.drop("interrupted")
                     await self._leave()
                 await self.push_frame(frame, direction)
 
     async def cleanup(self) -> None:
         """End the reply under way and everything beside it."""
         await super().cleanup()  # type: ignore[no-untyped-call]
+        await self._drafts.drop("call over")
         await self._leave()
-        for task in (self._summary, self._priming):
-            if task and not task.done():
-                await self.cancel_task(task)
+        await self._between_turns.close()
 
     # Beginning a reply.
 
-    async def _answer(self, text: str, timing: TurnTiming | None) -> None:
+    async def _draft(self, frame: DraftFrame) -> None:
+        if self._reply:
+            # What of it will have been heard is not known yet, so neither is the question.
+            self._services.log.event("draft_refused", draft=frame.draft, reason="agent busy")
+            return
+        self._between_turns.make_way()
+        await self._drafts.begin(frame.draft, self._conversation.messages_with(frame.text))
+
+    async def _answer(self, turn: UserTurnFrame) -> None:
         await self._leave()
-        if self._priming:
-            self._priming.cancel()  # too late to be of use, and it would be in the way
-        self._cut_off = ""
-        self._conversation.add_user(text)
+        self._between_turns.make_way()
+        self._cut_off = None
+        draft = await self._drafts.adopt(turn.draft)
+        self._conversation.add_user(turn.text)
         self._turns += 1
-        self._turn = self._new_turn(timing) if timing else None
-        reply = self._new_reply()
-        await self._begin(reply, reply.answer(list(self._conversation.messages())))
+        self._turn = self._new_turn(turn.timing) if turn.timing else None
+        if draft:
+            await self._take_up(draft)
+        else:
+            reply = self._new_reply(self._span)
+            await self._begin(reply, reply.answer(list(self._conversation.messages())))
+
+    async def _take_up(self, draft: Draft) -> None:
+        """The draft is the answer: what it has made leaves at once, and it goes on."""
+        reply = draft.reply
+        reply.span = self._span.begin("reply", utterance=reply.utterance, draft=draft.number)
+        self._reply, self._work = reply, draft.work
+        await self._announce(reply)
+        await reply.gate.open()
 
     async def _recite(self, text: str, *, ends_call: bool = False) -> None:
-        await self._leave()
-        self._turn = None
-        reply = self._new_reply()
+        await self._speak_unasked()
+        reply = self._new_reply(self._span)
         reply.ends_call = ends_call
         await self._begin(reply, reply.recite(text))
 
+    async def _speak_unasked(self) -> None:
+        """What comes now answers no turn."""
+        await self._drafts.drop("agent spoke")
+        await self._leave()
+        self._turn = None
+
     async def _go_on(self, frame: TurnDroppedFrame) -> None:
         """After a false alarm, say the rest; after failed ears, ask to repeat."""
+        await self._drafts.drop("turn dropped")
         await self._notes.turn_dropped()
         if frame.reason == "stt failed":
             await self._notes.notice("stt-down", "")
             await self._recite(self._services.phrases.say("not_caught"))
         elif frame.interrupted and self._cut_off:
-            text, self._cut_off = self._cut_off, ""
-            self._services.log.event("resumed")
-            await self._recite(text)
+            cut_off, self._cut_off = self._cut_off, None
+            await self._say_the_rest(cut_off)
 
-    def _new_turn(self, timing: TurnTiming) -> _Turn:
+    async def _say_the_rest(self, cut_off: CutOff) -> None:
+        policy = self._services.persona.turns.false_interruption
+        rest = cut_off.from_phrase()
+        if policy == "drop" or not rest:
+            return
+        self._services.log.event("resumed", action=policy)
+        if policy == "resume":
+            await self._recite(rest)
+            return
+        await self._speak_unasked()
+        reply = self._new_reply(self._span)
+        messages = go_on_in_other_words(self._conversation.messages(), cut_off.unheard)
+        await self._begin(reply, reply.answer(messages))
+
+    def _new_turn(self, timing: TurnTiming) -> Turn:
         now_s = asyncio.get_running_loop().time()
         span = begin_turn(self._services.call, self._turns, timing, now_s)
-        return _Turn(self._turns, timing, span)
+        return Turn(self._turns, timing, span)
 
-    def _new_reply(self) -> Reply:
+    @property
+    def _span(self) -> Span:
+        """What a reply that begins now lies in."""
+        return self._turn.span if self._turn else self._services.call
+
+    def _new_reply(self, within: Span, gate: Gate | None = None) -> Reply:
+        """A reply; with a closed `gate` it is a draft, and works within `within` itself."""
         self._utterances += 1
-        within = self._turn.span if self._turn else self._services.call
+        span = within if gate else within.begin("reply", utterance=self._utterances)
         return Reply(
             self._utterances,
             self._services,
             self.push_frame,
             self._notes,
             ReplyTimes(asked_s=asyncio.get_running_loop().time()),
-            within.begin("reply", utterance=self._utterances),
+            span,
+            gate or Gate(),
         )
 
     async def _begin(self, reply: Reply, work: Any) -> None:
         self._reply = reply
+        await self._announce(reply)
+        self._work = self.create_task(self._carry_out(reply, work), f"reply-{reply.utterance}")
+
+    async def _announce(self, reply: Reply) -> None:
         self._services.log.event("reply_began", utterance=reply.utterance)
         await self.push_frame(AgentBusyFrame(busy=True), FrameDirection.UPSTREAM)
-        self._work = self.create_task(self._carry_out(reply, work), f"reply-{reply.utterance}")
 
     async def _carry_out(self, reply: Reply, work: Awaitable[None]) -> None:
         try:
             await work
+        except DraftFailed:
+            pass  # who wants to adopt it sees that
         except VoiceLost:
             self._services.log.event("voice_lost")
             await self._notes.notice("tts-down", "")
@@ -175,7 +224,10 @@ class Replier(FrameProcessor):
         except Exception:
             logger.exception("a reply failed")
             self._services.metrics.error("call")
-            await self.push_frame(SpeechEndFrame(utterance=reply.utterance))
+            if reply.gate.is_open:
+                await self.push_frame(SpeechEndFrame(utterance=reply.utterance))
+            else:
+                reply.failure = "failed"
 
     # Ending a reply.
 
@@ -189,7 +241,7 @@ class Replier(FrameProcessor):
         heard_s = self._services.playback.stop(reply.utterance)
         if work and not work.done():
             await self.cancel_task(work)
-        self._cut_off = reply.unheard(heard_s)
+        self._cut_off = reply.cut_off(heard_s)
         await self._finish(reply, heard_s, interrupted=True)
 
     async def _on_ended(self, frame: PlaybackEndedFrame) -> None:
@@ -197,7 +249,7 @@ class Replier(FrameProcessor):
         if reply is None or reply.utterance != frame.utterance or frame.stopped:
             return
         await self._finish(reply, math.inf, interrupted=False)
-        if reply.ends_call:
+        if reply.is_last:
             await self._hang_up("agent ended the call")
 
     async def _finish(self, reply: Reply, heard_s: float, *, interrupted: bool) -> None:
@@ -207,10 +259,8 @@ class Replier(FrameProcessor):
         if self._turn:
             self._turn.span.end()
         heard = reply.heard.heard(heard_s)
-        if self._progress and not self._progress.done():
-            await self.cancel_task(self._progress)
-        self._progress = None
-        for exchange in reply.exchanges:
+        await self._showing.end()
+        for exchange in reply.tools.exchanges:
             self._conversation.add_tool_exchange(exchange.call, exchange.result)
         self._conversation.add_agent(heard, interrupted=interrupted)
         self._services.log.event(
@@ -226,21 +276,7 @@ class Replier(FrameProcessor):
         chars = reply.heard.heard_chars(heard_s)
         await self._notes.agent_ended(reply.utterance, chars, interrupted)
         await self.push_frame(AgentBusyFrame(busy=False), FrameDirection.UPSTREAM)
-        if self._conversation.needs_summary() and not self._summary_running():
-            self._summary = self.create_task(
-                self._conversation.summarise(self._services.chat), "summary"
-            )
-        self._prime()
-
-    def _prime(self) -> None:
-        """Have the model read, while nobody waits for it, what the next answer begins with."""
-        if self._priming:
-            self._priming.cancel()
-        messages = list(self._conversation.messages())
-        self._priming = self.create_task(self._services.chat.prime(messages), "prime")
-
-    def _summary_running(self) -> bool:
-        return self._summary is not None and not self._summary.done()
+        self._between_turns.begin()
 
     # While it is heard.
 
@@ -251,52 +287,7 @@ class Replier(FrameProcessor):
         await self.push_frame(BotStartedSpeakingFrame())
         reply.times.first_sent_s = asyncio.get_running_loop().time()
         reply.span.event("first_sound")
-        self._progress = self.create_task(self._show_progress(reply), f"progress-{utterance}")
-
-    async def _show_progress(self, reply: Reply) -> None:
-        if self._turn:
-            await self._report_latency(self._turn, reply.times)
-        shown = 0
-        while True:
-            at_s = self._services.playback.heard_s(reply.utterance)
-            chars = reply.heard.heard_chars(at_s)
-            if chars > shown:
-                await self._notes.agent_progress(
-                    reply.utterance, chars, reply.heard.text[shown:chars]
-                )
-                shown = chars
-            next_s = reply.heard.next_word_s(at_s)
-            wait_s = PROGRESS_EVERY_S if next_s is None else next_s - at_s
-            await asyncio.sleep(min(max(wait_s, 0.01), PROGRESS_EVERY_S))
-
-    async def _report_latency(self, turn: _Turn, times: ReplyTimes) -> None:
-        timing = turn.timing
-        text_s = times.first_text_s or times.asked_s
-        chunk_s = times.first_chunk_s or text_s
-        sent_s = times.first_sent_s or chunk_s
-        first_token_s = (times.first_token_s or text_s) - times.asked_s
-        total_s = sent_s - timing.speech_end_s
-        stages = {
-            "endpoint": timing.decided_s - timing.speech_end_s - timing.waited_for_stt_s,
-            "stt": timing.waited_for_stt_s,
-            "llm": text_s - timing.decided_s,
-            "tts": chunk_s - text_s,
-            "send": sent_s - chunk_s,
-        }
-        metrics = self._services.metrics
-        metrics.turn()
-        metrics.stage("turn_end", timing.decided_s - timing.speech_end_s)
-        metrics.stage("llm_first_token", first_token_s)
-        metrics.stage("tts_first_chunk", chunk_s - text_s)
-        metrics.stage("voice_to_voice", total_s)
-        self._services.log.event(
-            "turn_latency",
-            turn=turn.number,
-            total_ms=round(total_s * 1000),
-            first_token_ms=round(first_token_s * 1000),
-            **{f"{stage}_ms": round(seconds * 1000) for stage, seconds in stages.items()},
-        )
-        await self._notes.turn_latency(turn.number, stages, total_s)
+        self._showing.begin(reply, self._turn)
 
 
 def _typed_text(messages: list[Any]) -> str:

@@ -26,7 +26,14 @@ from pipecat.utils.time import time_now_iso8601
 
 from agent.config import TurnsConfig
 from agent.events import EventLog
-from agent.frames import AgentBusyFrame, NudgeFrame, TurnDroppedFrame, TurnTiming, UserTurnFrame
+from agent.frames import (
+    AgentBusyFrame,
+    MurmurFrame,
+    NudgeFrame,
+    TurnDroppedFrame,
+    TurnTiming,
+    UserTurnFrame,
+)
 from agent.metrics import Metrics
 from agent.stt.types import SpeechToText, SttFailed
 from agent.turns.endpointing import Floor, TurnTaker
@@ -41,6 +48,7 @@ from agent.turns.events import (
     Heartbeat,
     Interrupt,
     Judge,
+    Murmur,
     PrefixReady,
     SpeechStarted,
     SpeechStopped,
@@ -50,7 +58,7 @@ from agent.turns.events import (
 )
 from agent.turns.memory import AudioMemory, quietest_s
 from agent.turns.reading import read
-from agent.turns.silence import SilenceWatch
+from agent.turns.silence import SilenceWatch, asks_for_time
 
 LEAD_S = 0.25
 """Audio before the detected onset that belongs to the turn: soft consonants start unvoiced."""
@@ -157,10 +165,17 @@ class Ears(FrameProcessor):
         for event in self._voice.process(pcm):
             self._events.put_nowait(event)
         self._events.put_nowait(Heartbeat(self._voice.last_voice_s))
+        await self._watch_silence()
+
+    async def _watch_silence(self) -> None:
+        watch, now_s = self._silence, self._memory.now_s
+        silent_s, held, unanswered = now_s - watch.since_s, watch.holding, watch.unanswered
         quiet = self._taker.floor is Floor.QUIET and not self._agent_busy
-        nudge = self._silence.step(self._memory.now_s, quiet=quiet)
+        nudge = watch.step(now_s, quiet=quiet)
         if nudge:
-            self._log.event("nudge", kind=nudge)
+            self._log.event(
+                "nudge", kind=nudge, silent_s=round(silent_s, 3), held=held, unanswered=unanswered
+            )
             await self.push_frame(NudgeFrame(nudge=nudge))
 
     async def _take_turns(self) -> None:
@@ -197,6 +212,9 @@ class Ears(FrameProcessor):
                 await self.broadcast_interruption()  # type: ignore[no-untyped-call]
             case EndTurn():
                 await self._end_turn(action)
+            case Murmur():
+                self._log.event("murmur", ear_s=round(self._memory.now_s, 3))
+                await self.push_frame(MurmurFrame())
             case DropTurn(reason, interrupted):
                 await self._drop_turn(reason, interrupted)
 
@@ -211,13 +229,14 @@ class Ears(FrameProcessor):
             probability=turn.probability,
             text=turn.text,
         )
-        self._silence.step(ear_s, quiet=False, caller_spoke=True)
+        reading = read(turn.text, self._language)
+        wants = self._silence.caller_spoke(ear_s, asks_for_time=asks_for_time(reading))
         await self.push_frame(
             TranscriptionFrame(turn.text, "caller", time_now_iso8601(), finalized=True)
         )
         await self.push_frame(UserStoppedSpeakingFrame())
         timing = TurnTiming(now_s - silence_s, now_s, waited_s)
-        await self.push_frame(UserTurnFrame(text=turn.text, timing=timing))
+        await self.push_frame(UserTurnFrame(text=turn.text, timing=timing, wants=wants))
 
     async def _drop_turn(self, reason: str, interrupted: bool) -> None:
         reason = "stt failed" if self._stt_failed else reason

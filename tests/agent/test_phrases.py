@@ -8,22 +8,38 @@ LANGUAGES = ["en", "zh", "ja", "ko", "yue"]
 
 @pytest.mark.parametrize("occasion", PHRASES)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_occasion_has_a_speakable_sentence_in_every_language(occasion, language):
-    phrase = Phrases(language).say(occasion)
-    assert phrase == PHRASES[occasion][language]
-    assert speakable(phrase, language) == phrase
+def test_every_occasion_has_speakable_sentences_in_every_language(
+    occasion: str, language: str
+) -> None:
+    wordings = Phrases(language).wordings(occasion)
+    assert wordings == PHRASES[occasion][language]
+    assert [speakable(text, language) for text in wordings] == list(wordings)
+    assert len(set(wordings)) == len(wordings) >= 1
 
 
-def test_a_persona_words_its_own():
+def test_a_persona_words_its_own() -> None:
     phrases = Phrases("en", {"goodbye": "Farewell, traveller!", "still_there": ""})
     assert phrases.say("goodbye") == "Farewell, traveller!"
-    assert phrases.say("still_there") == PHRASES["still_there"]["en"]
+    assert phrases.say("still_there") == PHRASES["still_there"]["en"][0]
 
 
-def test_an_unknown_language_speaks_english():
-    assert Phrases("xx").say("goodbye") == PHRASES["goodbye"]["en"]
+def test_wordings_take_turns() -> None:
+    phrases = Phrases("en", {"still_there": ["One?", "Two?", "Three?"]})
+    said = [phrases.say("still_there") for _ in range(4)]
+    assert said == ["One?", "Two?", "Three?", "One?"]
 
 
-def test_an_unknown_occasion_is_an_error():
+def test_occasions_take_turns_apart_from_each_other() -> None:
+    phrases = Phrases("en")
+    phrases.say("still_there")
+    assert phrases.say("take_your_time") == "Sure, take your time."
+    assert phrases.say("still_there") == "Hello? Can you still hear me?"
+
+
+def test_an_unknown_language_speaks_english() -> None:
+    assert Phrases("xx").say("goodbye") == PHRASES["goodbye"]["en"][0]
+
+
+def test_an_unknown_occasion_is_an_error() -> None:
     with pytest.raises(KeyError):
         Phrases("en").say("birthday")

@@ -117,14 +117,6 @@ def test_two_turns_in_a_row_are_both_answered_in_order() -> None:
     assert [role for role, _ in call.context()] == ["user", "assistant", "user", "assistant"]
 
 
-def test_silence_is_asked_about_then_the_agent_says_goodbye_and_hangs_up() -> None:
-    call = Call(turns=TurnsConfig(idle_prompt_s=10, max_idle_prompts=2)).run(until=90)
-    assert call.words() == (
-        "Are you still there Are you still there Thanks for talking with me Goodbye"
-    )
-    assert call.reason == "agent ended the call"
-
-
 def test_hanging_up_in_the_middle_of_a_word_ends_everything() -> None:
     call = Call(llm=answers("This is a rather long answer that goes on and on."))
     call.says("tell me", at=1.0)
