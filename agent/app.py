@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent import weights
+from agent.budget import Budget
 from agent.config import Config, Secrets
 from agent.context import Conversation
 from agent.llm.endpoint import OpenAiChat, new_http_client
@@ -59,6 +60,7 @@ class App:
             self._offers_tools = bool(config.llm.base_url)  # the built-in model cannot use them
         self._silero = Silero(weights.find(weights.SILERO_VAD))
         self._stt = WhisperStt(config.stt, cache_dir=cache_dir)
+        self._budget = Budget(config.turns.speculation, stt_waiting=lambda: self._stt.waiting)
         self._turn_model = TurnModel()
         self._http = new_http_client(llm_base_url)
         self._chat = OpenAiChat(config.llm, llm_base_url, secrets.llm_api_key, self._http)
@@ -108,6 +110,7 @@ class App:
                 tts=self._tts,
                 metrics=self._metrics,
                 tracing=self._tracing,
+                budget=self._budget,
             ),
             turns=self._config.turns,
             voice=VoiceActivity(self._config.vad, self._silero),

@@ -113,6 +113,15 @@ class Conversation:
             messages += _as_messages(entry)
         return messages
 
+    def messages_with(self, user_text: str) -> list[Message]:
+        """What `messages` would return if the caller had said `user_text` now."""
+        kept = list(self._entries)
+        self.add_user(user_text)
+        try:
+            return self.messages()
+        finally:
+            self._entries = kept
+
     def estimated_tokens(self) -> int:
         """Estimate the size of `messages()` in tokens, without any model's tokenizer."""
         return sum(_estimate(message) for message in self.messages())

@@ -57,6 +57,26 @@ class Metrics:
         self._barge_ins = Counter(
             "parley_barge_ins", "Times a caller stopped the agent.", ["worker"], registry=registry
         ).labels(self._worker)
+        self._drafts_begun = Counter(
+            "parley_drafts_begun", "Answers begun before the turn was over.", ["worker"],
+            registry=registry,
+        ).labels(self._worker)  # fmt: skip
+        self._drafts_adopted = Counter(
+            "parley_drafts_adopted", "Of those, answers that were given.", ["worker"],
+            registry=registry,
+        ).labels(self._worker)  # fmt: skip
+        self._drafts_dropped = Counter(
+            "parley_drafts_dropped", "Of those, answers thrown away.", ["worker", "reason"],
+            registry=registry,
+        )  # fmt: skip
+        self._wasted_tokens = Counter(
+            "parley_drafts_wasted_tokens", "Pieces of text in answers thrown away.", ["worker"],
+            registry=registry,
+        ).labels(self._worker)  # fmt: skip
+        self._wasted_audio = Counter(
+            "parley_drafts_wasted_audio_seconds", "Speech made for answers thrown away.",
+            ["worker"], registry=registry,
+        ).labels(self._worker)  # fmt: skip
         self._errors = Counter(
             "parley_errors", "Failures by part.", ["worker", "part"], registry=registry
         )
@@ -101,6 +121,20 @@ class Metrics:
     def barge_in(self) -> None:
         """A caller stopped the agent."""
         self._barge_ins.inc()
+
+    def draft_began(self) -> None:
+        """An answer was begun before the turn was over."""
+        self._drafts_begun.inc()
+
+    def draft_adopted(self) -> None:
+        """It was given."""
+        self._drafts_adopted.inc()
+
+    def draft_dropped(self, reason: str, tokens: int, audio_s: float) -> None:
+        """It was thrown away, with so many tokens and seconds of speech."""
+        self._drafts_dropped.labels(self._worker, reason).inc()
+        self._wasted_tokens.inc(tokens)
+        self._wasted_audio.inc(audio_s)
 
     def error(self, part: Part) -> None:
         """A part failed; the call goes on unless the part is the call."""

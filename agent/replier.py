@@ -75,8 +75,12 @@ class Replier(FrameProcessor):
         """React to turns, interruptions and playback; pass everything else on."""
         await super().process_frame(frame, direction)
         match frame:
+            case DraftFrame():
+                await self._draft(frame)
+            case DraftDroppedFrame():
+                await self._drafts.drop(frame.reason, frame.draft)
             case UserTurnFrame(wants="answer"):
-                await self._answer(frame.text, frame.timing)
+                await self._answer(frame)
             case UserTurnFrame():
                 await self._grant_time(frame)
             case LLMMessagesAppendFrame(run_llm=True):
@@ -133,6 +137,13 @@ class Replier(FrameProcessor):
         else:
             reply = self._new_reply(self._span)
             await self._begin(reply, reply.answer(list(self._conversation.messages())))
+
+    async def _grant_time(self, turn: UserTurnFrame) -> None:
+        """The caller asked for time: remember that, and assure them."""
+        await self._speak_unasked()
+        self._cut_off = None
+        self._conversation.add_user(turn.text)
+        await self._recite(self._services.phrases.say("take_your_time"))
 
     async def _take_up(self, draft: Draft) -> None:
         """The draft is the answer: what it has made leaves at once, and it goes on."""

@@ -2,17 +2,18 @@
 
 In: a source of text (the language model, or a fixed phrase).  Out: speech frames for the
 transport, and what of them was heard.  A reply is a scope: it owns the model's stream, the
-synthesis and the runs of text in between (`agent.runs`), and cancelling it ends all three.  It
-knows nothing of turns, pipelines or other replies.  Runs on the event loop's thread.
+synthesis and the runs of text in between (`agent.runs`), and cancelling it ends all three.  What
+it does in the world passes its gate: behind a closed one it is a draft, which thinks and speaks to
+itself, runs no tool, and fails at the first trouble.  It knows nothing of turns, pipelines or
+other replies.  Runs on the event loop's thread.
 """
 
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from pipecat.frames.frames import (
     Frame,
@@ -21,18 +22,16 @@ from pipecat.frames.frames import (
     LLMTextFrame,
 )
 
-from agent.events import EventLog
-from agent.llm.types import ChatModel, Finished, LlmUnavailable, Message, TextDelta, ToolCall
-from agent.metrics import Metrics
-from agent.persona import Persona
-from agent.phrases import Phrases
+from agent.gate import Gate
+from agent.llm.types import Finished, LlmUnavailable, Message, TextDelta, ToolCall
+from agent.reply_services import ReplyServices
+from agent.resumption import CutOff
 from agent.rtvi import ClientNotes
-from agent.runs import ClauseRuns, PassageRuns, Run, Runs, sentence_end, word_chars
+from agent.runs import Run, Runs, sentence_end, word_chars
 from agent.speakable import SpeakableStream
-from agent.tools.registry import Toolbox
+from agent.tool_use import ToolUse
 from agent.tracing import asking
 from agent.turns.heard import HeardText
-from transports.base import PlaybackClock
 from transports.frames import SpeechAudioFrame, SpeechEndFrame
 from tts.errors import Overloaded, TextStalled, TtsError, Unavailable
 from tts.tracing import NO_SPAN, Span
@@ -47,30 +46,14 @@ VOICE_POLL_S = 0.25
 """How often it looks, and asks again."""
 MAX_TOOL_ROUNDS = 4
 """Times in one reply that tool results may lead to more tool calls."""
-FILLER_AFTER_S = 1.2
-"""A tool that takes longer than this is covered by a short spoken filler."""
 
 
 class VoiceLost(Exception):
     """The speech service did not come back in time; the reply cannot be spoken."""
 
 
-class SpeechSource(Protocol):
-    """The speech service: `tts.client.TtsClient`, or a scripted one in tests."""
-
-    def stream(self, request: SynthesisRequest) -> AsyncGenerator[SpeechChunk, None]:
-        """Speak; raises `TtsError`.  Closing the generator cancels the request."""
-
-    def stream_text(
-        self, request: SynthesisRequest, texts: AsyncIterator[str]
-    ) -> AsyncGenerator[SpeechChunk, None]:
-        """Speak the request's text and, as they come, `texts`; raises `TtsError`.
-
-        Marks index all of it.  Closing the generator cancels the request and closes `texts`.
-        """
-
-    async def ready(self) -> bool:
-        """Whether the service would speak now; never raises."""
+class DraftFailed(Exception):
+    """A part failed the reply while nobody heard it: it is not mended, but begun anew in time."""
 
 
 @dataclass(slots=True)
@@ -85,56 +68,27 @@ class ReplyTimes:
     first_sent_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyServices:
-    """What every reply of a call works with."""
-
-    persona: Persona
-    chat: ChatModel
-    tts: SpeechSource
-    tools: Toolbox
-    phrases: Phrases
-    playback: PlaybackClock
-    log: EventLog
-    metrics: Metrics
-    call: Span = NO_SPAN
-    """The call's span."""
-    voice_takes_passages: bool = False
-    """Whether the persona's voice speaks a passage while it is written, not pieces of it."""
-
-    def new_runs(self) -> Runs:
-        """How a reply's text is given to the persona's voice."""
-        language = self.persona.language
-        lead = "" if language in ("zh", "ja", "yue") else " "
-        if self.voice_takes_passages:
-            return PassageRuns(lead=lead)
-        return ClauseRuns(language, lead=lead)
-
-
-@dataclass(frozen=True, slots=True)
-class ToolExchange:
-    """A tool call the model made during a reply, and what it got back."""
-
-    call: ToolCall
-    result: str
-
-
 @dataclass(slots=True)
 class Reply:
-    """One utterance of the agent; `emit` pushes a frame towards the transport."""
+    """One utterance of the agent; `push` pushes a frame towards the transport."""
 
     utterance: int
     services: ReplyServices
-    emit: Callable[[Frame], Awaitable[None]]
+    push: Callable[[Frame], Awaitable[None]]
     notes: ClientNotes
     times: ReplyTimes
     span: Span = NO_SPAN
+    gate: Gate = field(default_factory=Gate)
     heard: HeardText = field(default_factory=HeardText)
-    exchanges: list[ToolExchange] = field(default_factory=list)
+    tools: ToolUse = field(init=False)
     ends_call: bool = False
-    """Set when the call is to end once this reply has been played."""
+    """The call is to end once this reply has been played: see `is_last`."""
+    tokens: int = 0
+    """Pieces of text that the model sent."""
     audio_s: float = 0.0
-    """Seconds of audio emitted."""
+    """Seconds of audio made."""
+    failure: str = ""
+    """Why it failed behind its closed gate; "" if it did not."""
     _runs: Runs = field(init=False)
     _waiting: deque[Run] = field(default_factory=deque)
     # Bounded by `_keep_near`: the model's stream waits while the voice is far behind.
@@ -148,16 +102,23 @@ class Reply:
 
     def __post_init__(self) -> None:
         self._runs = self.services.new_runs()
+        self.tools = ToolUse(self.services, self._say)
 
-    def unheard(self, heard_s: float) -> str:
-        """What was ready to be said and not heard when `heard_s` of the audio had played."""
-        begun = self.heard.text[self.heard.heard_chars(heard_s) :]
-        return (begun + "".join(run.lead + run.text for run in self._waiting)).strip()
+    @property
+    def is_last(self) -> bool:
+        """Whether the call is to end once this reply has been played."""
+        return self.ends_call or self.tools.ends_call
+
+    def cut_off(self, heard_s: float) -> CutOff:
+        """What was ready to be said when `heard_s` of the audio had played."""
+        waiting = "".join(run.lead + run.text for run in self._waiting)
+        return CutOff(self.heard.text + waiting, self.heard.heard_chars(heard_s))
 
     async def answer(self, messages: list[Message]) -> None:
         """Ask the model and speak its answer.
 
-        Trouble with the model is spoken of, not raised.  Raises `VoiceLost`.
+        Trouble with the model is spoken of, not raised.  Raises `VoiceLost`, and `DraftFailed`
+        while the gate is closed.
         """
         await self._run(self._think(list(messages)))
 
@@ -172,6 +133,8 @@ class Reply:
                 tasks.create_task(self._speak(), name=f"speak-{self.utterance}")
         except* VoiceLost as group:
             raise VoiceLost("the speech service did not come back") from group.exceptions[0]
+        except* DraftFailed as group:
+            raise DraftFailed(self.failure) from group.exceptions[0]
 
     async def _source(self, source: Awaitable[None]) -> None:
         await source
@@ -216,6 +179,9 @@ class Reply:
         ahead = word_chars(self.heard.text[self._past_chars :])
         return ahead + sum(word_chars(run.text) for run in self._waiting)
 
+    async def _emit(self, frame: Frame) -> None:
+        await self.gate.do(lambda: self.push(frame))
+
     # The model's side.
 
     async def _think(self, messages: list[Message]) -> None:
@@ -226,10 +192,12 @@ class Reply:
                 began = began or bool(text)
                 if not calls:
                     break
-                messages += await self._use_tools(text, calls)
+                await self.gate.passed()  # what a tool does cannot be taken back
+                messages += await self.tools.run(text, calls, self.span)
         except LlmUnavailable as error:
             self.services.log.event("llm_failed", error=str(error), began=error.began)
             self.services.metrics.error("llm")
+            self._fail_draft("llm failed")
             await self.notes.notice("llm-down", "")
             self._end_passage()
             await self._say(self.services.phrases.say("llm_down"))
@@ -241,7 +209,7 @@ class Reply:
     async def _stream_once(self, messages: list[Message]) -> tuple[str, list[ToolCall]]:
         speech = SpeakableStream(self.services.persona.language)
         text, calls = "", list[ToolCall]()
-        await self.emit(LLMFullResponseStartFrame())
+        await self._emit(LLMFullResponseStartFrame())
         events = self.services.chat.stream(messages, tools=self.services.tools.specs)
         with asking(self.span.begin("llm")):
             async with aclosing(events) as stream:
@@ -252,60 +220,28 @@ class Reply:
                         case TextDelta(delta):
                             self._note_first_token()
                             text += delta
-                            await self.emit(LLMTextFrame(delta))
+                            self.tokens += 1
+                            await self._emit(LLMTextFrame(delta))
                             await self._write(speech.feed(delta))
                         case ToolCall():
                             self._note_first_token()
                             calls.append(event)
                         case Finished(reason):
-                            self.services.log.event("llm_finished", reason=reason, text=text)
+                            self.services.log.event(
+                                "llm_finished",
+                                utterance=self.utterance,
+                                reason=reason,
+                                text=text,
+                            )
         # What the voice held back is said now, before any tool runs.
         await self._say(speech.flush())
-        await self.emit(LLMFullResponseEndFrame())
+        await self._emit(LLMFullResponseEndFrame())
         return text, calls
 
     def _note_first_token(self) -> None:
         if self.times.first_token_s is None:
             self.times.first_token_s = asyncio.get_running_loop().time()
             self.span.event("first_token")
-
-    async def _use_tools(self, text: str, calls: list[ToolCall]) -> list[Message]:
-        """Run the tools; returns the messages that tell the model of them."""
-        messages: list[Message] = [
-            {
-                "role": "assistant",
-                "content": text or None,
-                "tool_calls": [
-                    {
-                        "id": call.id,
-                        "type": "function",
-                        "function": {"name": call.name, "arguments": call.arguments},
-                    }
-                    for call in calls
-                ],
-            }
-        ]
-        for call in calls:
-            result = await self._use_tool(call)
-            self.exchanges.append(ToolExchange(call, result))
-            messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
-        return messages
-
-    async def _use_tool(self, call: ToolCall) -> str:
-        self.services.log.event("tool_called", tool=call.name)
-        with asking(self.span.begin("tool", tool=call.name)):
-            running = asyncio.ensure_future(self.services.tools.call(call))
-            try:
-                done, _ = await asyncio.wait({running}, timeout=FILLER_AFTER_S)
-                if not done:
-                    occasion = self.services.tools.filler(call)
-                    await self._say(self.services.phrases.say(occasion))
-                outcome = await running
-            finally:
-                running.cancel()
-        self.services.log.event("tool_done", tool=call.name, ok=outcome.ok)
-        self.ends_call = self.ends_call or outcome.ends_call
-        return outcome.content
 
     # The voice's side.
 
@@ -317,7 +253,7 @@ class Reply:
             await self._say_run(run)
             self._saying = None
             await self._pass(len(self.heard.text))
-        await self.emit(SpeechEndFrame(utterance=self.utterance))
+        await self._emit(SpeechEndFrame(utterance=self.utterance))
 
     async def _say_run(self, run: Run) -> None:
         """Speak a run; if the service breaks off, wait for it, and say the rest."""
@@ -332,12 +268,14 @@ class Reply:
                 return
             except (Unavailable, Overloaded, TextStalled) as error:
                 self._note_trouble("tts_lost", error)
+                self._fail_draft("tts failed")
                 spoken = self.heard.break_off(self.audio_s)
                 if silent_since_s is None or self.audio_s > began_s:
                     silent_since_s = asyncio.get_running_loop().time()
                 await self._wait_for_voice(silent_since_s + VOICE_BACK_WITHIN_S)
             except TtsError as error:
                 self._note_trouble("tts_failed", error)
+                self._fail_draft("tts failed")
                 spoken = self.heard.break_off(self.audio_s)
                 # It would fail there again: the sentence is lost, as far as it is written.
                 spoken = (sentence_end(run.text, start + spoken) or len(run.text)) - start
@@ -347,6 +285,14 @@ class Reply:
     def _note_trouble(self, event: str, error: TtsError) -> None:
         self.services.log.event(event, code=error.code, error=str(error))
         self.services.metrics.error("tts")
+        if isinstance(error, Overloaded):
+            self.services.budget.overloaded(asyncio.get_running_loop().time())
+
+    def _fail_draft(self, failure: str) -> None:
+        """Give up while nobody hears it; does nothing once the gate is open."""
+        if not self.gate.is_open:
+            self.failure = failure
+            raise DraftFailed(failure)
 
     def _chunks(self, run: Run, start: int) -> AsyncGenerator[SpeechChunk, None]:
         """The audio of a run's text from `start` on."""
@@ -367,7 +313,7 @@ class Reply:
         if chunk.pcm:
             await self.services.playback.wait_for_room(self.utterance, self.audio_s)
             self.audio_s += len(chunk.pcm) / 2 / chunk.sample_rate_hz
-            await self.emit(
+            await self._emit(
                 SpeechAudioFrame(
                     audio=chunk.pcm,
                     sample_rate=chunk.sample_rate_hz,
@@ -383,7 +329,8 @@ class Reply:
         if self._past_chars > self._told_chars:
             text, told = self.heard.text, self._told_chars
             self._told_chars = sentence_end(text, self._past_chars - 1) or len(text)
-            await self.notes.agent_text(self.utterance, text[told : self._told_chars])
+            ready = text[told : self._told_chars]
+            await self.gate.do(lambda: self.notes.agent_text(self.utterance, ready))
 
     async def _wait_for_voice(self, until_s: float) -> None:
         """Return when the service may be asked again; raises `VoiceLost` at loop time `until_s`."""

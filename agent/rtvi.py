@@ -67,14 +67,20 @@ class ClientNotes:
         """What sounded like a turn of the caller was none: no answer follows."""
         await self._server({"type": "turn-dropped"})
 
-    async def turn_latency(self, turn: int, stages: Mapping[str, float], total_s: float) -> None:
-        """Where the time of an answer went; `stages` in seconds, in order."""
+    async def turn_latency(
+        self, turn: int, stages: Mapping[str, float], total_s: float, draft_s: float
+    ) -> None:
+        """Where the time of an answer went; `stages` in seconds, in order.
+
+        `draft_s`: how long before the turn's end was decided the answer was begun.
+        """
         await self._server(
             {
                 "type": "turn-latency",
                 "turn": turn,
                 "stages": {f"{name}_ms": round(s * 1000) for name, s in stages.items()},
                 "total_ms": round(total_s * 1000),
+                "draft_ms": round(draft_s * 1000),
             }
         )
 

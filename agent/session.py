@@ -6,11 +6,12 @@ knows nothing of HTTP or of other calls.  Runs on the event loop's thread.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipecat.frames.frames import Frame
 
-from agent.config import TurnsConfig
+from agent.budget import Budget
+from agent.config import SpeculationConfig, TurnsConfig
 from agent.context import Conversation
 from agent.events import EventLog
 from agent.frames import GreetFrame
@@ -21,12 +22,13 @@ from agent.phrases import Phrases
 from agent.pipeline import CallPipeline
 from agent.recording import StereoRecording
 from agent.replier import Replier
-from agent.reply import ReplyServices, SpeechSource
+from agent.reply_services import ReplyServices, SpeechSource
 from agent.rtvi import ClientNotes
 from agent.stt.types import SpeechToText
 from agent.tools.registry import Toolbox
 from agent.turns.endpointing import TurnTaker
 from agent.turns.processor import Ears, TurnScorer, VoiceDetector
+from agent.turns.record import Recorder
 from transports.base import CallTransport
 from tts.tracing import OFF, Tracing
 
@@ -44,6 +46,8 @@ class SharedServices:
     tts: SpeechSource
     metrics: Metrics
     tracing: Tracing = OFF
+    budget: Budget = field(default_factory=lambda: Budget(SpeculationConfig()))
+    """Of answers begun early."""
 
 
 class Session:
@@ -65,11 +69,14 @@ class Session:
     ) -> None:
         """`voice_takes_passages`: see `ReplyServices`."""
         self._transport = transport
+        self._budget = shared.budget
         self._log = log
         self._hung_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._client_ready = asyncio.Event()
         self._span = shared.tracing.begin("call", persona=persona.id, language=persona.language)
         self._notes = ClientNotes(self._send)
+        record = Recorder(log)
+        record.begin(turns, persona.turns, persona.language)
         ears = Ears(
             config=turns,
             taker=TurnTaker(turns, persona.turns),
@@ -78,6 +85,7 @@ class Session:
             scorer=shared.scorer,
             language=persona.language,
             log=log,
+            record=record,
             metrics=shared.metrics,
             on_audio=recording.write_caller if recording else None,
         )
@@ -95,6 +103,7 @@ class Session:
                 playback=transport.playback,
                 log=log,
                 metrics=shared.metrics,
+                budget=shared.budget,
                 call=self._span,
                 voice_takes_passages=voice_takes_passages,
             ),
@@ -109,6 +118,7 @@ class Session:
     async def run(self) -> str:
         """Hold the call; returns why it ended.  Cancelling takes the line down."""
         reason = "failed"
+        self._budget.call_began()
         pipeline = asyncio.create_task(self._pipeline.run(), name="pipeline")
         greeting = asyncio.create_task(self._greet(), name="greet")
         try:
@@ -119,6 +129,7 @@ class Session:
             await self._pipeline.cancel()
             await self._transport.close(reason)
             await asyncio.gather(pipeline, greeting, return_exceptions=True)
+            self._budget.call_ended()
             self._span.set(reason=reason)
             self._span.end()
         return reason
