@@ -2,18 +2,45 @@
 
 In: `Evidence` every 20 ms and whenever words arrive, with the ear's clock.  Out: `Duck`, `Hold`,
 `Restore`, `Interrupt`.  Pure; a part of `TurnTaker`, which feeds it.
+
+    clear --sound--> ducked --voice--> held --real--> interrupted, until the reply is left
+      ^                 |                |
+      +---- restored ---+----------------+   too short, too quiet, no words, "mm-hm", an echo
+
+What counts is the caller's own voice (`OwnVoice`), not the echo of the agent's, nor a voice in the
+background.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal
 
 from agent.config import BargeInConfig
-from agent.turns.events import SILENT_DBFS, Duck, Hold, Interrupt, Restore
+from agent.turns.events import EPSILON_S, SILENT_DBFS, Duck, Hold, Interrupt, Restore
+from agent.turns.own_voice import OwnVoice
 from agent.turns.reading import Reading
 
 Mode = Literal["open", "push-to-talk", "never"]
 """Who may interrupt: whoever speaks, only who holds the talk key, or nobody."""
 Reaction = Duck | Hold | Restore | Interrupt
+
+FAR_S = 0.5
+"""Of a voice that is quieter than the caller's; after that it is background."""
+SHORT_S = 0.25
+"""Hardly a word is shorter: after less voice the agent speaks on while words are waited for, and
+only an objection interrupts."""
+BREAK_S = 0.25
+"""A pause that parts two sounds; the closure of a consonant is shorter."""
+OVER_S = 0.16
+"""Silence after which a short sound is over."""
+LATE_WORDS_S = 2.0
+"""Words that come so long after the voice still count."""
+HUM = 0.5
+HUM_S = 0.45
+"""A hum that lasts longer holds the agent like any other voice."""
+ECHOED = 0.6
+"""Share of the words that the agent just said, from which on it has heard itself."""
+_SOUNDS_DBFS = -70.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +53,13 @@ class Evidence:
     """`Heartbeat.run_s`."""
     voiced_s: float = 0.0
     """Voice of the caller's turn under way, over all its stretches; 0 before one is believed."""
-    silence_s: float = 0.0
-    """Time since voice was last heard."""
     level_dbfs: float = SILENT_DBFS
     """`Heartbeat.level_dbfs`."""
     agent_dbfs: float = SILENT_DBFS
     """`Heartbeat.agent_dbfs`."""
     reading: Reading | None = None
-    """The newest words of this turn; None while none were transcribed."""
+    """The newest words of this turn; None while none were transcribed.  The same object until
+    there are newer ones."""
     reading_is_final: bool = False
     """`reading` holds all that was said so far: it was made at the pause that goes on."""
     key_pressed: bool = False
@@ -42,24 +68,203 @@ class Evidence:
     """`Heartbeat.hum`: how much the voice of this run sounds like a closed-mouth "mm", 0 to 1."""
 
 
+class State(Enum):
+    """What the agent's voice does because of the caller."""
+
+    CLEAR = "clear"
+    DUCKED = "ducked"
+    HELD = "held"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(slots=True)
+class _Sound:
+    """What the caller utters over the agent, from its first voice to the decision."""
+
+    began_s: float
+    own_s: float = 0.0
+    """Voice of their own in it."""
+    stretch_s: float = 0.0
+    """The same since the last pause."""
+    last_s: float = 0.0
+    """Ear time of the newest of it."""
+    loudest_dbfs: float = SILENT_DBFS
+
+
 class BargeIn:
     """One call's decisions about the sounds of its caller while the agent has the floor."""
 
     def __init__(self, config: BargeInConfig, mode: Mode) -> None:
         self._config = config
         self._mode = mode
+        self._own = OwnVoice()
+        self._state = State.CLEAR
+        self._sound: _Sound | None = None
+        self._judged: Reading | None = None
+        self._heard_s = 0.0
+        self._has_spoken = False  # this reply has begun to sound
+
+    @property
+    def state(self) -> State:
+        """What the agent's voice does because of the caller."""
+        return self._state
 
     @property
     def undecided(self) -> bool:
-        """A sound is being judged: words of it may still interrupt.
+        """A sound over the agent's voice is being judged: its words may still interrupt.
 
         While it is true the caller's turn must be kept, whatever the silence.
         """
-        return False
+        return self._sound is not None and self._state is not State.INTERRUPTED
+
+    @property
+    def last_own_s(self) -> float:
+        """Ear time at which the caller's own voice was last heard, busy or not.
+
+        A turn that began later holds nothing but echo or voices in the background.
+        """
+        return self._own.last_s
 
     def step(self, evidence: Evidence, now_s: float) -> list[Reaction]:
         """Take what is known at ear time `now_s`; return what the agent does now, in order.
 
-        An `Interrupt` is given once for each stretch in which the agent is busy.
+        `Interrupt` is given once while the agent is busy.
         """
-        raise NotImplementedError
+        added_s = self._hear(evidence, now_s)
+        if not evidence.busy:
+            self._state, self._sound, self._has_spoken = State.CLEAR, None, False
+            return []
+        self._has_spoken = self._has_spoken or evidence.agent_dbfs > _SOUNDS_DBFS
+        if self._state is State.INTERRUPTED:
+            return []
+        if self._mode == "push-to-talk":
+            return [self._interrupt("talk key")] if evidence.key_pressed else []
+        self._listen(added_s, now_s)
+        sound = self._sound
+        if sound is None:
+            return []
+        if not self._has_spoken:
+            return self._while_thinking(sound, evidence)
+        if self._mode == "never":
+            self._sound = None
+            return []
+        return self._by_words(sound, evidence) or self._by_voice(sound, evidence, now_s)
+
+    # What is heard.
+
+    def _hear(self, evidence: Evidence, now_s: float) -> float:
+        """Seconds of the caller's own voice that this frame adds; words come between frames."""
+        if now_s <= self._heard_s + EPSILON_S:
+            return 0.0
+        self._heard_s = now_s
+        return self._own.step(
+            now_s,
+            run_s=evidence.run_s,
+            level_dbfs=evidence.level_dbfs,
+            agent_dbfs=evidence.agent_dbfs,
+            own_turn=not evidence.busy,
+        )
+
+    def _listen(self, added_s: float, now_s: float) -> None:
+        sound = self._sound
+        if sound and now_s - sound.last_s > LATE_WORDS_S:
+            sound = self._sound = None
+        if not added_s:
+            return
+        if sound is None:
+            sound = self._sound = _Sound(now_s)
+        if now_s - sound.last_s > BREAK_S:
+            sound.stretch_s = 0.0
+        sound.own_s += added_s
+        sound.stretch_s += added_s
+        sound.last_s = now_s
+        sound.loudest_dbfs = max(sound.loudest_dbfs, self._own.loudness_dbfs)
+
+    # What follows.
+
+    def _while_thinking(self, sound: _Sound, evidence: Evidence) -> list[Reaction]:
+        """Nothing was said yet: the caller goes on with the turn that was taken to be over."""
+        enough = sound.stretch_s + EPSILON_S >= self._config.hold_ms / 1000
+        if enough and evidence.voiced_s and not self._own.is_far(sound.loudest_dbfs):
+            return [self._interrupt("goes on")]
+        return []
+
+    def _by_words(self, sound: _Sound, evidence: Evidence) -> list[Reaction]:
+        reading = evidence.reading
+        if reading is None or reading is self._judged:
+            return []
+        far = self._own.is_far(sound.loudest_dbfs)
+        echoed = reading.echoes >= ECHOED
+        if reading.objects and not far and not echoed:
+            return [self._interrupt("objects")]
+        if not evidence.reading_is_final:
+            return []
+        self._judged = reading
+        if far:
+            return self._restore("quiet voice")
+        if echoed:
+            return self._restore("echo")
+        if not reading.words:
+            return self._restore("no words")
+        if reading.is_backchannel:
+            return self._restore("backchannel")
+        if sound.own_s < SHORT_S:
+            return self._restore("too short for words")
+        return [self._interrupt("words")]
+
+    def _by_voice(self, sound: _Sound, evidence: Evidence, now_s: float) -> list[Reaction]:
+        quiet_s = now_s - sound.last_s + EPSILON_S
+        match self._state:
+            case State.CLEAR if quiet_s < BREAK_S and self._lasts(sound, self._config.duck_ms):
+                self._state = State.DUCKED
+                return [Duck(), *self._while_ducked(sound, evidence, now_s)]
+            case State.DUCKED:
+                return self._while_ducked(sound, evidence, now_s)
+            case State.HELD:
+                return self._while_held(sound, evidence, quiet_s)
+        return []
+
+    def _while_ducked(self, sound: _Sound, evidence: Evidence, now_s: float) -> list[Reaction]:
+        if now_s - sound.last_s + EPSILON_S >= OVER_S:
+            return self._speak_on("short sound")
+        if self._own.is_far(sound.loudest_dbfs):
+            if now_s - sound.began_s + EPSILON_S < FAR_S:
+                return []
+            self._own.put_behind(sound.loudest_dbfs, now_s)
+            return self._restore("quiet voice")
+        hums = evidence.hum >= HUM and sound.stretch_s < HUM_S
+        if hums or not self._lasts(sound, self._config.hold_ms):
+            return []
+        self._state = State.HELD
+        return [Hold()]
+
+    def _while_held(self, sound: _Sound, evidence: Evidence, quiet_s: float) -> list[Reaction]:
+        sure_s = self._config.sure_ms / 1000
+        if evidence.reading and evidence.reading.is_backchannel:
+            sure_s *= 2
+        if sound.own_s + EPSILON_S >= sure_s and evidence.voiced_s:
+            return [self._interrupt("voice")]
+        if sound.own_s < SHORT_S and quiet_s >= OVER_S:
+            return self._speak_on("short sound")
+        if quiet_s >= self._config.words_ms / 1000:
+            return self._speak_on("no words in time")
+        return []
+
+    def _lasts(self, sound: _Sound, least_ms: int) -> bool:
+        return sound.stretch_s + EPSILON_S >= least_ms / 1000
+
+    def _speak_on(self, reason: str) -> list[Reaction]:
+        """Go back to full level; late words may still interrupt."""
+        changed = self._state is not State.CLEAR
+        self._state = State.CLEAR
+        return [Restore(reason)] if changed else []
+
+    def _restore(self, reason: str) -> list[Reaction]:
+        """The sound was no interruption."""
+        self._sound = None
+        return self._speak_on(reason)
+
+    def _interrupt(self, reason: str) -> Interrupt:
+        own_s = self._sound.own_s if self._sound else 0.0
+        self._state = State.INTERRUPTED
+        return Interrupt(own_s, reason)
