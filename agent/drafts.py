@@ -3,8 +3,9 @@
 In: what the caller may have said, and later whether that was their turn.  Out: a reply whose
 work is done in part or whole, or nothing and the count of what was wasted.  There is at most one
 draft; it is a `Reply` behind a closed gate, so nothing of it is seen, heard or remembered before
-it is adopted.  Knows nothing of when a draft is wise (`agent.turns.speculation`), only of what
-the worker can afford (`agent.budget`).  Runs on the event loop's thread.
+it is adopted.  Knows nothing of when a draft is wise (`agent.turns.speculation`); what became of
+it is told to who watches what the worker can afford (`agent.budget`).  Runs on the event loop's
+thread.
 """
 
 import asyncio
@@ -50,12 +51,8 @@ class Drafts:
         self._draft: Draft | None = None
 
     async def begin(self, number: int, messages: list[Message]) -> None:
-        """Begin the answer to `messages`, if there is room for it; drops an older draft."""
+        """Begin the answer to `messages`; drops an older draft."""
         await self.drop("replaced")
-        refusal = self._services.budget.refusal(_now_s())
-        if refusal:
-            self._services.log.event("draft_refused", draft=number, reason=refusal)
-            return
         span = self._services.call.begin("draft", draft=number)
         reply = self._new_reply(span, Gate(is_open=False))
         work = self._owner.create_task(
