@@ -88,6 +88,7 @@ class Session:
             record=record,
             metrics=shared.metrics,
             on_audio=recording.write_caller if recording else None,
+            may_speculate=self._may_speculate,
         )
         if recording:
             transport.playback.tap = lambda pcm: recording.write_agent(
@@ -162,6 +163,9 @@ class Session:
 
     async def _on_client_ready(self) -> None:
         self._client_ready.set()
+
+    def _may_speculate(self) -> bool:
+        return not self._budget.refusal(asyncio.get_running_loop().time())
 
     async def _send(self, frame: Frame) -> None:
         await self._replier.push_frame(frame)

@@ -28,6 +28,8 @@ from agent.config import TurnsConfig
 from agent.events import EventLog
 from agent.frames import (
     AgentBusyFrame,
+    DraftDroppedFrame,
+    DraftFrame,
     MurmurFrame,
     NudgeFrame,
     TurnDroppedFrame,
@@ -42,14 +44,17 @@ from agent.turns.events import (
     AgentBusy,
     BeginTurn,
     CutPrefix,
+    Discard,
     DropTurn,
     EndTurn,
     Event,
     Heartbeat,
     Interrupt,
     Judge,
+    MaySpeculate,
     Murmur,
     PrefixReady,
+    Speculate,
     SpeechStarted,
     SpeechStopped,
     TranscribePartial,
@@ -58,6 +63,7 @@ from agent.turns.events import (
 )
 from agent.turns.memory import AudioMemory, quietest_s
 from agent.turns.reading import read
+from agent.turns.record import Recorder
 from agent.turns.silence import SilenceWatch, asks_for_time
 
 LEAD_S = 0.25
@@ -105,18 +111,26 @@ class Ears(FrameProcessor):
         scorer: TurnScorer,
         language: str,
         log: EventLog,
+        record: Recorder,
         metrics: Metrics,
         on_audio: Callable[[bytes], None] | None = None,
+        may_speculate: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`on_audio` is shown every frame of the caller, 16 kHz mono s16le."""
+        """`on_audio` is shown every frame of the caller, 16 kHz mono s16le.
+
+        `may_speculate` tells whether there is room for answers that may not be needed.
+        """
         super().__init__(name="ears")
         self._on_audio = on_audio
+        self._may_speculate = may_speculate
+        self._speculates = True  # what the taker was told
         self._taker = taker
         self._voice = voice
         self._stt = stt
         self._scorer = scorer
         self._language = language
         self._log = log
+        self._record = record
         self._counts = metrics
         self._memory = AudioMemory(config.max_turn_s + 10)
         self._silence = SilenceWatch(config)
@@ -128,8 +142,9 @@ class Ears(FrameProcessor):
         self._partial_from_s = 0.0  # no partial before this ear time
         self._prefixes: set[asyncio.Task[None]] = set()
         # One consumer acts on events in order, so an action is never cut off half-way by the
-        # event after it. Unbounded: one event a frame, each consumed within the frame.
-        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        # event after it. Unbounded: one event a frame, each consumed within the frame. With each
+        # the ear time at which it came: what is decided must not depend on when it is its turn.
+        self._events: asyncio.Queue[tuple[float, Event]] = asyncio.Queue()
         self._consumer: asyncio.Task[None] | None = None
 
     @property
@@ -146,7 +161,7 @@ class Ears(FrameProcessor):
             await self._hear(np.frombuffer(frame.audio, dtype=np.int16))
         elif isinstance(frame, AgentBusyFrame):
             self._agent_busy = frame.busy
-            self._events.put_nowait(AgentBusy(frame.busy))
+            self._observe(AgentBusy(frame.busy))
         else:
             if isinstance(frame, StartFrame):
                 self._consumer = self.create_task(self._take_turns(), "turns")
@@ -159,13 +174,21 @@ class Ears(FrameProcessor):
         for task in (*own, *self._judging, *self._prefixes):
             if not task.done():
                 await self.cancel_task(task)
+        self._record.close()
 
     async def _hear(self, pcm: NDArray[np.int16]) -> None:
         self._memory.append(pcm)
         for event in self._voice.process(pcm):
-            self._events.put_nowait(event)
-        self._events.put_nowait(Heartbeat(self._voice.last_voice_s))
+            self._observe(event)
+        self._observe(Heartbeat(self._voice.last_voice_s))
+        self._watch_budget()
         await self._watch_silence()
+
+    def _watch_budget(self) -> None:
+        allowed = self._may_speculate()
+        if allowed is not self._speculates:
+            self._speculates = allowed
+            self._observe(MaySpeculate(allowed))
 
     async def _watch_silence(self) -> None:
         watch, now_s = self._silence, self._memory.now_s
@@ -178,22 +201,18 @@ class Ears(FrameProcessor):
             )
             await self.push_frame(NudgeFrame(nudge=nudge))
 
+    def _observe(self, event: Event) -> None:
+        self._events.put_nowait((self._memory.now_s, event))
+
     async def _take_turns(self) -> None:
         while True:
-            event = await self._events.get()
-            self._note(event)
+            now_s, observed = await self._events.get()
+            event = self._record.observed(observed, now_s)
             if isinstance(event, SpeechStarted):
                 await self._forget_judgement()
-            for action in self._taker.step(event, self._memory.now_s):
+            for action in self._taker.step(event, now_s):
+                self._record.decided(action, now_s)
                 await self._act(action)
-
-    def _note(self, event: Event) -> None:
-        if isinstance(event, SpeechStarted | SpeechStopped):
-            self._log.event(
-                "voice_started" if isinstance(event, SpeechStarted) else "voice_stopped",
-                at_s=round(event.at_s, 3),
-                ear_s=round(self._memory.now_s, 3),
-            )
 
     async def _act(self, action: Action) -> None:
         match action:
@@ -206,14 +225,16 @@ class Ears(FrameProcessor):
                 self._start_judging(pause)
             case CutPrefix():
                 self._start_prefix()
-            case Interrupt(speech_s, _):
-                self._log.event("interrupt", speech_s=round(speech_s, 3))
+            case Interrupt():
                 self._counts.barge_in()
                 await self.broadcast_interruption()  # type: ignore[no-untyped-call]
+            case Speculate(draft, text):
+                await self.push_frame(DraftFrame(draft=draft, text=text))
+            case Discard(draft, reason):
+                await self.push_frame(DraftDroppedFrame(draft=draft, reason=reason))
             case EndTurn():
                 await self._end_turn(action)
             case Murmur():
-                self._log.event("murmur", ear_s=round(self._memory.now_s, 3))
                 await self.push_frame(MurmurFrame())
             case DropTurn(reason, interrupted):
                 await self._drop_turn(reason, interrupted)
@@ -222,13 +243,6 @@ class Ears(FrameProcessor):
         now_s, ear_s = asyncio.get_running_loop().time(), self._memory.now_s
         silence_s = ear_s - turn.stopped_s
         waited_s = max(0.0, silence_s - self._taker.silence_needed_s(turn.probability))
-        self._log.event(
-            "turn_ended",
-            silence_s=round(silence_s, 3),
-            waited_for_stt_s=round(waited_s, 3),
-            probability=turn.probability,
-            text=turn.text,
-        )
         reading = read(turn.text, self._language)
         wants = self._silence.caller_spoke(ear_s, asks_for_time=asks_for_time(reading))
         await self.push_frame(
@@ -236,12 +250,13 @@ class Ears(FrameProcessor):
         )
         await self.push_frame(UserStoppedSpeakingFrame())
         timing = TurnTiming(now_s - silence_s, now_s, waited_s)
-        await self.push_frame(UserTurnFrame(text=turn.text, timing=timing, wants=wants))
+        await self.push_frame(
+            UserTurnFrame(text=turn.text, timing=timing, draft=turn.draft, wants=wants)
+        )
 
     async def _drop_turn(self, reason: str, interrupted: bool) -> None:
         reason = "stt failed" if self._stt_failed else reason
         await self._forget_judgement()
-        self._log.event("turn_dropped", reason=reason, interrupted=interrupted)
         await self.push_frame(UserStoppedSpeakingFrame())
         await self.push_frame(TurnDroppedFrame(reason=reason, interrupted=interrupted))
 
@@ -276,7 +291,7 @@ class Ears(FrameProcessor):
             self._log.event("stt_failed", error=str(error))
             self._counts.error("stt")
         self._counts.stage("stt", asyncio.get_running_loop().time() - began_s)
-        self._events.put_nowait(TranscriptReady(pause, text, read(text, self._language)))
+        self._observe(TranscriptReady(pause, text, read(text, self._language)))
 
     async def _score(self, pause: int, audio: NDArray[np.float32]) -> None:
         probability: float | None
@@ -286,8 +301,7 @@ class Ears(FrameProcessor):
             probability = None
             self._log.event("turn_model_failed", error=str(error))
             self._counts.error("stt")
-        self._log.event("turn_scored", pause=pause, probability=probability)
-        self._events.put_nowait(TurnScored(pause, probability))
+        self._observe(TurnScored(pause, probability))
 
     def _start_partial(self) -> None:
         idle = self._partial is None or self._partial.done()
@@ -324,4 +338,4 @@ class Ears(FrameProcessor):
             self._log.event("stt_failed", error=str(error))
             self._counts.error("stt")
             text = ""
-        self._events.put_nowait(PrefixReady(text))
+        self._observe(PrefixReady(text))
