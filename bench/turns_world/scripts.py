@@ -1,15 +1,11 @@
-"""Callers as scripts: what they say and when, where they pause, and what else is heard of them.
+"""What a scripted call consists of: what is said and when, where callers hold, what else sounds.
 
-In: a seed, a half and a number.  Out: `Script`s, the same ones for the same seed, bit for bit, on
-any machine.  Knows nothing of turn takers, of models and of what makes a text look complete; the
-grammars stand in `bench.turns_world.english` and `chinese`.  Pure.
-
-The halves "calibrate" and "held_out" have no family of scripts in common and other names, things,
-towns and wordings, so that what is tuned on one is measured on the other.
+Pure data; `bench.turns_world.callers` writes scripts.
 
 Times of words and pauses are seconds from the utterance's first sound.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -118,6 +114,8 @@ class Caller:
 
     rate: float
     """Speed of speech against the usual."""
+    hesitancy: float
+    """How often they hold, against the usual."""
     pause_scale: float
     """Length of their holds against the usual: some people are slow."""
     level_dbfs: float
@@ -141,14 +139,12 @@ class Script:
     exchanges: tuple[Exchange, ...]
 
 
-def join(words: object, language: Language) -> str:
-    """Write words as a line: with spaces, or, in Chinese, without."""
-    raise NotImplementedError
-
-
-def scripts(seed: int, *, half: Half, count: int) -> list[Script]:
-    """`count` scripts of a half, two thirds English and one third Chinese.
-
-    Raises ValueError for an unknown half or a count below 1.
-    """
-    raise NotImplementedError
+def join(words: Iterable[str], language: Language) -> str:
+    """Write words as a line: with spaces between them; Chinese characters without."""
+    if language == "en":
+        return " ".join(words)
+    line = ""
+    for word in words:
+        both_latin = line[-1:].isascii() and word[:1].isascii()
+        line += f" {word}" if line and both_latin else word
+    return line
