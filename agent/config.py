@@ -163,11 +163,13 @@ class TurnsConfig(Table):
     min_silence_ms: Milliseconds = 240
     """A turn never ends before this much silence."""
     max_silence_ms: Annotated[int, Field(ge=200, le=10_000)] = 1600
-    """A turn ends after this much silence, whatever the turn model says."""
-    turn_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """smart-turn probability above which a turn counts as complete."""
-    barge_in_ms: Annotated[int, Field(ge=40, le=2000)] = 180
-    """User speech needed to interrupt the agent."""
+    """A turn ends after this much silence, whatever is believed of it."""
+    kept_floor_ms: Annotated[int, Field(ge=200, le=20_000)] = 3000
+    """The same where the caller keeps the floor: a number is not complete, or they said "um" or
+    "let me see"."""
+    cut_off_cost_s: Annotated[float, Field(gt=0, le=100)] = 1.5
+    """How many seconds of needless waiting are as bad as cutting the caller off once. Less answers
+    faster and cuts off more often."""
     partial_interval_ms: Annotated[int, Field(ge=100, le=5000)] = 600
     """Time between partial transcripts while the user speaks; 60000 and more would be never."""
     max_turn_s: Annotated[float, Field(gt=1, le=120)] = 25.0

@@ -100,6 +100,16 @@ class Conversation:
         self._entries.append(_ToolUse(call, '{"error": "cancelled"}' if result is None else result))
         self._stay_below_hard_limit()
 
+    @property
+    def last_said(self) -> str:
+        """The newest words of the agent that were heard; "" before the first."""
+        agents = (
+            entry.text
+            for entry in reversed(self._entries)
+            if isinstance(entry, _Said) and entry.role == "assistant"
+        )
+        return next(agents, "")
+
     def messages(self) -> list[Message]:
         """Return the conversation as chat messages: system, examples, then what was said."""
         system = self._prompt

@@ -22,8 +22,6 @@ class TurnTemperament(Table):
     """Scales how long a pause of the caller is waited out; 2 suits children."""
     interruption: Literal["open", "push-to-talk", "never"] = "open"
     """Who may interrupt: whoever speaks, only who holds the talk key, or nobody."""
-    barge_in_ms: Annotated[int, Field(ge=40, le=2000)] | None = None
-    """Own value for `[turns] barge_in_ms`."""
     false_interruption: Literal["resume", "rephrase", "drop"] = "resume"
     """After an interruption that was none: say on from the last phrase, say it in other words, or
     leave it."""

@@ -71,6 +71,13 @@ class Replier(FrameProcessor):
         self._showing = Showing(services, notes, self)
         self._between_turns = BetweenTurns(conversation, services.chat, self)
 
+    @property
+    def said(self) -> str:
+        """The newest of what the agent said, as far as it is written."""
+        if self._reply:
+            return self._reply.heard.text
+        return self._conversation.last_said
+
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """React to turns, interruptions and playback; pass everything else on."""
         await super().process_frame(frame, direction)

@@ -79,7 +79,7 @@ class Session:
         record.begin(turns, persona.turns, persona.language)
         ears = Ears(
             config=turns,
-            taker=TurnTaker(turns, persona.turns),
+            taker=TurnTaker(turns, persona.turns, persona.language),
             voice=voice,
             stt=shared.stt,
             scorer=shared.scorer,
@@ -89,6 +89,7 @@ class Session:
             metrics=shared.metrics,
             on_audio=recording.write_caller if recording else None,
             may_speculate=self._may_speculate,
+            said=lambda: self._replier.said,
         )
         if recording:
             transport.playback.tap = lambda pcm: recording.write_agent(

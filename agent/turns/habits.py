@@ -42,4 +42,4 @@ class PauseHabits:
 
     def lasts(self, silence_s: float) -> float:
         """Probability that a hold of this caller lasts at least so long."""
-        return 1.0 / (1.0 + (max(silence_s, 0.0) / self.median_s) ** SHAPE)
+        return 1.0 / (1.0 + math.pow(max(silence_s, 0.0) / self.median_s, SHAPE))

@@ -54,15 +54,17 @@ from agent.turns.events import (
     MaySpeculate,
     Murmur,
     PrefixReady,
+    Rescore,
     Speculate,
     SpeechStarted,
     SpeechStopped,
     TranscribePartial,
     TranscriptReady,
     TurnScored,
+    WordsHeard,
 )
 from agent.turns.memory import AudioMemory, quietest_s
-from agent.turns.reading import read
+from agent.turns.reading import Reading, read
 from agent.turns.record import Recorder
 from agent.turns.silence import SilenceWatch, asks_for_time
 
@@ -70,8 +72,6 @@ LEAD_S = 0.25
 """Audio before the detected onset that belongs to the turn: soft consonants start unvoiced."""
 CUT_WITHIN_S = 3.0
 """A long turn is cut at the quietest moment of its newest seconds, between two words."""
-TAIL_S = 0.1
-"""Audio after the detected end that is transcribed with the turn."""
 PARTIAL_SHARE = 0.25
 """Of the time, no more goes into partials: on a slow machine they would slow the final down."""
 
@@ -115,14 +115,17 @@ class Ears(FrameProcessor):
         metrics: Metrics,
         on_audio: Callable[[bytes], None] | None = None,
         may_speculate: Callable[[], bool] = lambda: True,
+        said: Callable[[], str] = lambda: "",
     ) -> None:
         """`on_audio` is shown every frame of the caller, 16 kHz mono s16le.
 
-        `may_speculate` tells whether there is room for answers that may not be needed.
+        `may_speculate` tells whether there is room for answers that may not be needed; `said`,
+        what the agent said last.
         """
         super().__init__(name="ears")
         self._on_audio = on_audio
         self._may_speculate = may_speculate
+        self._said = said
         self._speculates = True  # what the taker was told
         self._taker = taker
         self._voice = voice
@@ -223,6 +226,8 @@ class Ears(FrameProcessor):
                 self._start_partial()
             case Judge(pause):
                 self._start_judging(pause)
+            case Rescore(pause):
+                self._judging.append(self._start_scoring(pause, self._turn_audio()))
             case CutPrefix():
                 self._start_prefix()
             case Interrupt():
@@ -241,9 +246,8 @@ class Ears(FrameProcessor):
 
     async def _end_turn(self, turn: EndTurn) -> None:
         now_s, ear_s = asyncio.get_running_loop().time(), self._memory.now_s
-        silence_s = ear_s - turn.stopped_s
-        waited_s = max(0.0, silence_s - self._taker.silence_needed_s(turn.probability))
-        reading = read(turn.text, self._language)
+        silence_s, waited_s = ear_s - turn.stopped_s, turn.waited_for_words_s
+        reading = self._read(turn.text)
         wants = self._silence.caller_spoke(ear_s, asks_for_time=asks_for_time(reading))
         await self.push_frame(
             TranscriptionFrame(turn.text, "caller", time_now_iso8601(), finalized=True)
@@ -267,12 +271,20 @@ class Ears(FrameProcessor):
                 await self.cancel_task(task)
 
     def _start_judging(self, pause: int) -> None:
-        to_s = self._memory.now_s + TAIL_S
-        audio = self._memory.between(self._turn_from_s, to_s)
+        audio = self._turn_audio()
         self._judging = [
             self.create_task(self._transcribe(pause, audio), f"transcribe-{pause}"),
-            self.create_task(self._score(pause, audio), f"score-{pause}"),
+            self._start_scoring(pause, audio),
         ]
+
+    def _start_scoring(self, pause: int, audio: NDArray[np.float32]) -> asyncio.Task[None]:
+        return self.create_task(self._score(pause, audio), f"score-{pause}")
+
+    def _turn_audio(self) -> NDArray[np.float32]:
+        return self._memory.between(self._turn_from_s, self._memory.now_s)
+
+    def _read(self, text: str) -> Reading:
+        return read(text, self._language, said=self._said())
 
     async def _transcribe(self, pause: int, audio: NDArray[np.float32]) -> None:
         began_s = asyncio.get_running_loop().time()
@@ -291,32 +303,35 @@ class Ears(FrameProcessor):
             self._log.event("stt_failed", error=str(error))
             self._counts.error("stt")
         self._counts.stage("stt", asyncio.get_running_loop().time() - began_s)
-        self._observe(TranscriptReady(pause, text, read(text, self._language)))
+        self._observe(TranscriptReady(pause, text, self._read(text)))
 
     async def _score(self, pause: int, audio: NDArray[np.float32]) -> None:
         probability: float | None
+        silence_s = self._memory.now_s - self._voice.last_voice_s
         try:
             probability = await self._scorer.probability(audio)
         except RuntimeError as error:
             probability = None
             self._log.event("turn_model_failed", error=str(error))
             self._counts.error("stt")
-        self._observe(TurnScored(pause, probability))
+        self._observe(TurnScored(pause, probability, silence_s))
 
     def _start_partial(self) -> None:
         idle = self._partial is None or self._partial.done()
         if idle and self._memory.now_s >= self._partial_from_s:
-            audio = self._memory.between(self._turn_from_s, self._memory.now_s)
-            self._partial = self.create_task(self._show_partial(audio), "partial")
+            self._partial = self.create_task(self._hear_partial(self._turn_audio()), "partial")
 
-    async def _show_partial(self, audio: NDArray[np.float32]) -> None:
+    async def _hear_partial(self, audio: NDArray[np.float32]) -> None:
+        turn_from_s = self._turn_from_s
         try:
             transcript = await self._stt.transcribe(audio, language=self._language, final=False)
         except SttFailed:
             return  # the final transcript reports it
         pause_s = transcript.compute_s * (1 / PARTIAL_SHARE - 1)
         self._partial_from_s = self._memory.now_s + pause_s
-        if transcript.text and self._taker.floor is not Floor.QUIET:
+        of_this_turn = turn_from_s == self._turn_from_s and self._taker.floor is not Floor.QUIET
+        if transcript.text and of_this_turn:
+            self._observe(WordsHeard(transcript.text, self._read(transcript.text)))
             frame = InterimTranscriptionFrame(transcript.text, "caller", time_now_iso8601())
             await self.push_frame(frame)
 
