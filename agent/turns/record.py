@@ -13,12 +13,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from agent.config import TurnsConfig
 from agent.events import EventLog
 from agent.persona import TurnTemperament
 from agent.turns.events import Action, Event, Heartbeat
+from agent.turns.meaning import same_meaning
 from agent.turns.reading import Reading
 
 FORMAT = 1
@@ -52,7 +53,7 @@ TYPES: Mapping[str, type] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower(): kind for kind in get_args(Step)
 }
 """Events and actions by the names of their entries."""
-EVENT_TYPES: tuple[type, ...] = get_args(Event)
+_Step = TypeVar("_Step", bound=Step)
 _NAMES = {kind: name for name, kind in TYPES.items()}
 _READING = "reading_"
 
@@ -94,11 +95,11 @@ def read_back(name: str, values: Mapping[str, Any]) -> Step | None:
     return step
 
 
-def rounded(event: Event) -> Event:
-    """Return an event with its numbers at the log's resolution."""
-    if isinstance(event, Heartbeat):
-        return _beat(_counts(event))
-    return replace(event, **{name: _round(value) for name, value in _values(event)})
+def rounded(step: _Step) -> _Step:
+    """Return an event or action with its numbers at the log's resolution."""
+    if isinstance(step, Heartbeat):
+        return replace(step, **_beat_values(_counts(step)))
+    return replace(step, **{name: _round(value) for name, value in _values(step)})
 
 
 class Recorder:
@@ -117,26 +118,25 @@ class Recorder:
     def begin(self, config: TurnsConfig, temperament: TurnTemperament, language: str) -> None:
         """Note with which settings decisions are taken."""
         self._language = language
-        settings = {"format": FORMAT, "language": language}
+        settings: dict[str, Any] = {"format": FORMAT, "language": language}
         settings |= _flat("turns", config.model_dump()) | _flat("persona", temperament.model_dump())
         self._log.event(SETTINGS, **settings)
 
     def observed(self, event: Event, now_s: float) -> Event:
         """Note what was observed at ear time `now_s`; returns what the taker is to be told."""
-        event = rounded(event)
-        if isinstance(event, Heartbeat):
-            self._observed_beat(event, now_s)
-            return event
-        name, values = entry(event)
+        told: Event = rounded(event)
+        if isinstance(told, Heartbeat):
+            self._observed_beat(told, now_s)
+            return told
+        name, values = entry(told)
         if "text" in values:
             values[MEANING] = self._meaning(values["text"])
         self._write(name, values, now_s)
-        return event
+        return told
 
     def decided(self, action: Action, now_s: float) -> None:
         """Note what follows from what was observed last."""
-        name, values = entry(action)
-        self._write(name, {key: _round(value) for key, value in values.items()}, now_s)
+        self._write(*entry(rounded(action)), now_s)
 
     def close(self) -> None:
         """Write the heartbeats that still wait.  Idempotent."""
@@ -159,7 +159,8 @@ class Recorder:
 
     def _meaning(self, text: str) -> int:
         """Number of the meaning of a text; texts that mean the same have the same."""
-        number = next((number for number, other in self._texts if other == text), None)
+        known = (n for n, other in self._texts if same_meaning(other, text, self._language))
+        number = next(known, None)
         if number is None:
             number, self._meanings = self._meanings, self._meanings + 1
         self._texts.append((number, text))
@@ -184,7 +185,7 @@ def read_beats(values: Mapping[str, Any]) -> Beats:
         raise NotARecord(f'"count" is {count}, must be from 1 to {BEATS}')
     columns = [list(_column(values, name, count)) for name in BEAT_UNITS]
     steps = (
-        (round(from_s + index * BEAT_S, EAR_DIGITS), _beat(row))
+        (round(from_s + index * BEAT_S, EAR_DIGITS), Heartbeat(**_beat_values(row)))
         for index, row in enumerate(zip(*columns, strict=True))
     )
     return Beats(from_beat, tuple(steps))
@@ -243,9 +244,9 @@ def _counts(beat: Heartbeat) -> tuple[int, ...]:
     return tuple(round(getattr(beat, name) * units) for name, units in BEAT_UNITS.items())
 
 
-def _beat(counts: Sequence[int]) -> Heartbeat:
+def _beat_values(counts: Sequence[int]) -> dict[str, float]:
     parts = zip(BEAT_UNITS.items(), counts, strict=True)
-    return Heartbeat(**{name: count / units for (name, units), count in parts})
+    return {name: count / units for (name, units), count in parts}
 
 
 def _follows(from_s: float, count: int, now_s: float) -> bool:

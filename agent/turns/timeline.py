@@ -329,7 +329,7 @@ def _drawn(number: int, parts: _Parts, from_s: float, end_s: float) -> Picture:
 
 def _last_s(parts: _Parts, from_s: float, end_s: float) -> float:
     """When the last thing happened that is not just the agent speaking on."""
-    times = [at_s for at_s, *_ in (*parts.judgements, *parts.decisions)]
+    times = [part[0] for part in parts.judgements] + [part[0] for part in parts.decisions]
     for span in parts.spans:
         begins_only = span.lane == "agent"
         times.append(span.from_s if begins_only else _end(span, end_s))
