@@ -130,7 +130,7 @@ def _without_manners(words: list[str]) -> list[str]:
 
 def _without_articles(words: list[str]) -> list[str]:
     # Not before a letter: "A B C" is spelt.
-    after = [*words[1:], ""]
+    after = [*words, ""][1:]
     kept = [w for w, after in zip(words, after, strict=True) if not _is_article(w, after)]
     return kept or words
 
