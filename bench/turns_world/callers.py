@@ -72,9 +72,10 @@ def _script(seed: int, half: Half, index: int) -> Script:
     # Its own source: a script does not change when others are added.
     rng = random.Random(f"{seed}/{half}/{index}")
     caller = _caller(rng, grammar, family)
-    writer = _Writer(rng, Speaker(grammar, half, caller))
+    id = f"{half}-{seed}-{index}"
+    writer = _Writer(id, rng, Speaker(grammar, half, caller))
     return Script(
-        id=f"{half}-{seed}-{index}",
+        id=id,
         language=grammar.language,
         half=half,
         family=family.name,
@@ -100,7 +101,8 @@ def _caller(rng: random.Random, grammar: Grammar, family: Family) -> Caller:
 class _Writer:
     """Writes the exchanges of one script."""
 
-    def __init__(self, rng: random.Random, speaker: Speaker) -> None:
+    def __init__(self, script: str, rng: random.Random, speaker: Speaker) -> None:
+        self._script = script
         self._rng = rng
         self._speaker = speaker
         self._grammar = speaker.grammar
@@ -118,8 +120,8 @@ class _Writer:
         for index, prompt in enumerate(prompts):
             ack = self._agent_text(rng.choice(prompt.acks))
             reply = self._sentences(ack, asks[index + 1])
-            turn = self._answer(f"{index}", prompt)
-            sounds = self._sounds(index, asks[index + 1])
+            turn = self._answer(f"{self._script}/{index}", prompt)
+            sounds = self._sounds(f"{self._script}/{index}", asks[index + 1])
             gap_s = quiet_s + round(min(3.0, 0.55 * math.exp(rng.gauss(0, 0.6))), 3)
             exchanges.append(Exchange(said, gap_s, turn, reply, prompt.uses_tool, sounds))
             said = sounds[-1].reply if sounds and sounds[-1].reply else reply
@@ -145,23 +147,23 @@ class _Writer:
             kind = "statement" if kind == "short answer" else kind
         return self._speaker.speak(rng, id, kind, line)
 
-    def _sounds(self, index: int, next_asks: str) -> tuple[Sound, ...]:
+    def _sounds(self, turn: str, next_asks: str) -> tuple[Sound, ...]:
         """What is heard during and after an answer; an interruption ends it, so it comes last."""
         rng = self._rng
         if rng.random() < _INTERRUPTED:
-            return (self._interruption(f"{index}.i", next_asks),)
+            return (self._interruption(f"{turn}.i", next_asks),)
         sounds: list[Sound] = []
         for kind, share in _DURING:
             if rng.random() < share:
-                sounds.append(self._during(f"{index}.{len(sounds)}", kind))
+                sounds.append(self._during(f"{turn}.{len(sounds)}", kind))
         for kind, share in _WHILE_SILENT:
             if rng.random() < share:
                 cue = Cue("reply end", round(rng.uniform(0.3, 1.2), 3))
-                sounds.append(self._sound(f"{index}.{len(sounds)}", kind, cue))
+                sounds.append(self._sound(f"{turn}.{len(sounds)}", kind, cue))
                 break
         if rng.random() < 0.02:
             cue = Cue("turn end", round(rng.uniform(0.1, 0.6), 3))
-            sounds.append(self._sound(f"{index}.{len(sounds)}", "cough", cue))
+            sounds.append(self._sound(f"{turn}.{len(sounds)}", "cough", cue))
         return tuple(sounds)
 
     def _interruption(self, id: str, next_asks: str) -> Sound:

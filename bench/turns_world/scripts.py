@@ -47,7 +47,7 @@ class Utterance:
     """What a caller says in one go, with holds; between other words there is no silence."""
 
     id: str
-    """Unique in its script; randomness that belongs to it is drawn from it."""
+    """Unique among all scripts; randomness that belongs to it is drawn from it."""
     language: Language
     kind: TurnKind
     words: tuple[Word, ...]

@@ -88,7 +88,7 @@ _LENGTH_OF: Mapping[HoldKind, float] = {
     "asks for time": 1.0,
 }
 """Longer or shorter than usual, in units of the spread of all holds."""
-_MEAN: Mapping[Language, float] = {"en": 0.0, "zh": -0.12}
+_MEAN: Mapping[Language, float] = {"en": 0.0, "zh": -0.07}
 """Takes out the mean of kinds and callers, so that all holds together are as `LONGER_THAN` says."""
 _HABIT = 0.85
 """Weight of a doubling of `pause_scale`, in the same units."""
