@@ -233,7 +233,7 @@ class BargeIn:
             self._own.put_behind(sound.loudest_dbfs, now_s)
             return self._restore("quiet voice")
         hums = evidence.hum >= HUM and sound.stretch_s < HUM_S
-        if hums or not self._lasts(sound, self._config.hold_ms):
+        if hums or not self._own.knows_echo or not self._lasts(sound, self._config.hold_ms):
             return []
         self._state = State.HELD
         return [Hold()]

@@ -9,7 +9,7 @@ Pure.
 import math
 from collections import deque
 
-from agent.turns.echo import EchoGuard
+from agent.turns.echo import AGENT_SPEAKS_DBFS, KNOWN_FRAMES, EchoGuard
 from agent.turns.events import EPSILON_S, SILENT_DBFS
 
 FAR_DB = 9.0
@@ -18,6 +18,8 @@ else: people in the room and television are 10 dB down and more."""
 ABOVE_BACKGROUND_DB = 6.0
 """A voice over the background is louder by this."""
 FORGET_BACKGROUND_S = 4.0
+_NO_ECHO_FRAMES = 20
+"""Of the agent's voice, while the caller's line held none: an echo would have come back by then."""
 _SMOOTH_FRAMES = 3
 _STRETCH_S = 0.2
 """Shorter voice says little about how loud somebody speaks."""
@@ -39,6 +41,7 @@ class OwnVoice:
         self._powers: deque[float] = deque([0.0] * _SMOOTH_FRAMES, maxlen=_SMOOTH_FRAMES)
         self._background_dbfs = SILENT_DBFS
         self._background_s = -math.inf
+        self._unanswered_frames = 0
         self._run_s = 0.0
         self._above = False
         self._loudest_dbfs = SILENT_DBFS
@@ -55,6 +58,8 @@ class OwnVoice:
         above_echo = self._echo.step(level_dbfs, agent_dbfs) > 0
         # A window of the detector is longer than a frame: any frame of it will do.
         self._above = self._above or (above_echo and self._above_background(now_s))
+        if agent_dbfs > AGENT_SPEAKS_DBFS and not run_s:
+            self._unanswered_frames += 1
         added_s = run_s if run_s < self._run_s else run_s - self._run_s
         if own_turn:
             self._learn(run_s)
@@ -66,6 +71,11 @@ class OwnVoice:
             return 0.0
         self.last_s = now_s
         return added_s
+
+    @property
+    def knows_echo(self) -> bool:
+        """Whether it is known if the agent's voice comes back, and how loud."""
+        return self._echo.frames >= KNOWN_FRAMES or self._unanswered_frames >= _NO_ECHO_FRAMES
 
     def is_far(self, loudness_dbfs: float) -> bool:
         """Whether somebody who is at loudest so loud is too quiet to speak to the agent."""
