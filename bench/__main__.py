@@ -29,6 +29,7 @@ HIDDEN = {
     "listener",
     "load_steps",
     "sides",
+    "turns_world",
 }
 
 
