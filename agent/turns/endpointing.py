@@ -55,7 +55,7 @@ from agent.turns.speculation import Speculation
 RESCORE_EVERY_S = 0.1
 RESCORE_UNTIL_S = 1.0
 """Silence after which more of it tells the turn model nothing."""
-RESCORE_TAKES_S = 0.05
+RESCORE_TAKES_S = 0.08
 """A turn that ends within this is not scored again: the answer would come too late."""
 CUT_OFF_WITHIN_S = 1.5
 """A caller who speaks into the answer so soon after their turn was cut off in it."""
@@ -82,7 +82,8 @@ class _Pause:
     sound: float | None = None
     scoring: bool = True
     """A score was asked for and has not come."""
-    rescore_after_s: float = RESCORE_EVERY_S
+    scored_after_s: float = 0.0
+    """Silence after which it was asked for last."""
     judgement: Judgement | None = None
 
 
@@ -166,7 +167,7 @@ class TurnTaker:
             case SpeechStarted(at_s):
                 return self._on_started(at_s)
             case SpeechStopped(at_s):
-                return self._on_stopped(at_s)
+                return self._on_stopped(at_s, now_s)
             case TranscriptReady():
                 return self._on_transcript(event, now_s)
             case TurnScored():
@@ -197,13 +198,13 @@ class TurnTaker:
         turn.pause, turn.voice_began_s, turn.over_agent = None, at_s, False
         return []
 
-    def _on_stopped(self, at_s: float) -> list[Action]:
+    def _on_stopped(self, at_s: float, now_s: float) -> list[Action]:
         turn = self._turn
         if turn is None or turn.pause:
             return []
         self._pauses += 1
         turn.voiced_s += max(0.0, at_s - turn.voice_began_s)
-        turn.pause = _Pause(self._pauses, at_s)
+        turn.pause = _Pause(self._pauses, at_s, scored_after_s=now_s - at_s)
         return [Judge(self._pauses)]
 
     def _on_transcript(self, event: TranscriptReady, now_s: float) -> list[Action]:
@@ -382,13 +383,12 @@ class TurnTaker:
         """Have the pause's sound scored again, while the answer can still matter."""
         if pause.scoring or pause.sound is None or silence_s > RESCORE_UNTIL_S:
             return []
-        if silence_s + EPSILON_S < pause.rescore_after_s:
+        if silence_s + EPSILON_S < pause.scored_after_s + RESCORE_EVERY_S:
             return []
         ends_s = pause.judgement.needed_s if pause.judgement and pause.reading else silence_s + 1
         if ends_s - silence_s < RESCORE_TAKES_S:
             return []
-        pause.scoring = True
-        pause.rescore_after_s = silence_s + RESCORE_EVERY_S
+        pause.scoring, pause.scored_after_s = True, silence_s
         return [Rescore(pause.number)]
 
     def _murmur(self, turn: _Turn, pause: _Pause, over: float, now_s: float) -> list[Action]:
