@@ -98,6 +98,29 @@ def _talk(args: argparse.Namespace) -> int:
     return 0
 
 
+def _replay(args: argparse.Namespace) -> int:
+    from agent.config import config_path, load
+    from agent.replay_command import ReplayFailed, Request, run
+    from agent.tables import ConfigError
+
+    finding = [override for override in args.set if override.startswith("calls.")]
+    request = Request(
+        args.call,
+        [override for override in args.set if override not in finding],
+        args.persona,
+        args.json,
+        args.timeline,
+    )
+    try:
+        print(run(request, load(config_path(args.config, os.environ), finding)))
+    except ConfigError as error:
+        return _refuse(error)
+    except ReplayFailed as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def _tts(args: argparse.Namespace) -> int:
     """`tts serve` runs here, with transcriptions; what else `tts` can do is the service's own."""
     from agent.config import cache_dir, config_path, load, service_settings
@@ -231,6 +254,17 @@ def _parser() -> argparse.ArgumentParser:
         help="a running daemon, its token in the environment; else one is started for the call",
     )
     talk.set_defaults(run=_talk)
+
+    replay = commands.add_parser(
+        "replay",
+        parents=[configured],
+        help="take the turns of a recorded call again, maybe with other settings",
+    )
+    replay.add_argument("call", metavar="CALL", help="an event log, or a call's id")
+    replay.add_argument("--persona", help="whose temperament to take: a file, or a persona's id")
+    replay.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    replay.add_argument("--timeline", type=Path, metavar="SVG", help="draw the turns there")
+    replay.set_defaults(run=_replay)
 
     tts = commands.add_parser(
         "tts",

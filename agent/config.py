@@ -354,7 +354,7 @@ def load(path: Path | None, overrides: Sequence[str] = ()) -> Config:
     data = read_toml(path) if path is not None else {}
     source = path.name if path is not None else "defaults"
     for override in overrides:
-        _apply(override, data)
+        apply_override(override, data)
     config = fit(Config, data, source)
     return _with_absolute_paths(config, (path.parent if path else Path()).absolute())
 
@@ -420,8 +420,11 @@ def read_secrets(config: Config, environ: Mapping[str, str]) -> Secrets:
     )
 
 
-def _apply(override: str, data: dict[str, Any]) -> None:
-    """Set one dotted key; the value is TOML, or a plain string where it is not."""
+def apply_override(override: str, data: dict[str, Any]) -> None:
+    """Set one dotted key; the value is TOML, or a plain string where it is not.
+
+    Raises `ConfigError`.
+    """
     key, equals, text = override.partition("=")
     names = key.strip().split(".")
     if not equals or len(names) < 2 or not all(names):

@@ -12,6 +12,8 @@ from typing import Any
 from pipecat.frames.frames import OutputTransportMessageUrgentFrame
 from pipecat.processors.frameworks.rtvi import models as rtvi
 
+from agent.turns.timeline import Picture
+
 Send = Callable[[OutputTransportMessageUrgentFrame], Awaitable[None]]
 
 
@@ -83,6 +85,10 @@ class ClientNotes:
                 "draft_ms": round(draft_s * 1000),
             }
         )
+
+    async def turn_timeline(self, picture: Picture) -> None:
+        """Who sounded when in a turn, and what was decided."""
+        await self._server({"type": "turn-timeline", **picture.message()})
 
     async def notice(self, code: str, text: str) -> None:
         """Something the caller should know: a part of the agent is down."""

@@ -86,6 +86,7 @@ class Session:
             language=persona.language,
             log=log,
             record=record,
+            show=self._notes.turn_timeline,
             metrics=shared.metrics,
             on_audio=recording.write_caller if recording else None,
             may_speculate=self._may_speculate,

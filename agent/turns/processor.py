@@ -7,7 +7,7 @@ Runs on the event loop's thread only.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -67,6 +67,7 @@ from agent.turns.memory import AudioMemory, quietest_s
 from agent.turns.reading import Reading, read
 from agent.turns.record import Recorder
 from agent.turns.silence import SilenceWatch, asks_for_time
+from agent.turns.timeline import Picture
 
 LEAD_S = 0.25
 """Audio before the detected onset that belongs to the turn: soft consonants start unvoiced."""
@@ -116,16 +117,18 @@ class Ears(FrameProcessor):
         on_audio: Callable[[bytes], None] | None = None,
         may_speculate: Callable[[], bool] = lambda: True,
         said: Callable[[], str] = lambda: "",
+        show: Callable[[Picture], Awaitable[None]],
     ) -> None:
         """`on_audio` is shown every frame of the caller, 16 kHz mono s16le.
 
         `may_speculate` tells whether there is room for answers that may not be needed; `said`,
-        what the agent said last.
+        what the agent said last; `show` is given the picture of each turn.
         """
         super().__init__(name="ears")
         self._on_audio = on_audio
         self._may_speculate = may_speculate
         self._said = said
+        self._show = show
         self._speculates = True  # what the taker was told
         self._taker = taker
         self._voice = voice
@@ -216,6 +219,8 @@ class Ears(FrameProcessor):
             for action in self._taker.step(event, now_s):
                 self._record.decided(action, now_s)
                 await self._act(action)
+            for picture in self._record.take_pictures():
+                await self._show(picture)
 
     async def _act(self, action: Action) -> None:
         match action:

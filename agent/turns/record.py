@@ -1,8 +1,8 @@
 """What the ears observed and what was decided from it, as entries of the call's event log.
 
 In: the events and actions of `agent.turns.events`, in the order in which they came about.  Out:
-log entries, and from log entries the very same events and actions again.  Knows nothing of files
-and decides nothing.  Used from the event loop's thread.
+log entries, from log entries the very same events and actions again, and the picture of each turn.
+Knows nothing of files and decides nothing.  Used from the event loop's thread.
 
 The taker is told what `Recorder.observed` returns, and that is what the log holds: numbers rounded
 to the log's resolution.  So a replay of the log takes the same decisions to the last one.
@@ -21,6 +21,7 @@ from agent.persona import TurnTemperament
 from agent.turns.events import Action, Event, Heartbeat
 from agent.turns.meaning import same_meaning
 from agent.turns.reading import Reading
+from agent.turns.timeline import Picture, Timeline
 
 FORMAT = 1
 """Of the entries; a log of another format cannot be replayed."""
@@ -31,14 +32,15 @@ HEARTBEATS = "heartbeats"
 BEATS = 50
 """Most heartbeats in one entry."""
 BEAT_S = 0.02
-BEAT_UNITS: Mapping[str, int] = {
-    "last_voice_s": 1000,
-    "run_s": 1000,
-    "level_dbfs": 2,
-    "agent_dbfs": 2,
-    "hum": 100,
+BEAT_COLUMNS: Mapping[str, tuple[str, int]] = {
+    "last_voice_s": ("last_voice_ms", 1000),
+    "run_s": ("run_ms", 1000),
+    "level_dbfs": ("level_half_dbfs", 2),
+    "agent_dbfs": ("agent_half_dbfs", 2),
+    "hum": ("hum_percent", 100),
 }
-"""What of a unit a heartbeat's field is counted in: ms, halves of a dB, hundredths."""
+"""The fields of a heartbeat: what each is called in an entry, and in what part of its unit it is
+counted there."""
 DIGITS = 4
 """Decimals of every other number: 0.1 ms, and far more than a probability means."""
 EAR_DIGITS = 3
@@ -103,7 +105,7 @@ def rounded(step: _Step) -> _Step:
 
 
 class Recorder:
-    """Writes one call's record."""
+    """Writes one call's record, and draws its turns."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
@@ -114,6 +116,9 @@ class Recorder:
         self._from_s = 0.0
         self._texts: deque[tuple[int, str]] = deque(maxlen=TEXTS_COMPARED)
         self._meanings = 0
+        self._timeline = Timeline()
+        # Taken by the ears after each observation, so two at most.
+        self._pictures: list[Picture] = []
 
     def begin(self, config: TurnsConfig, temperament: TurnTemperament, language: str) -> None:
         """Note with which settings decisions are taken."""
@@ -125,6 +130,7 @@ class Recorder:
     def observed(self, event: Event, now_s: float) -> Event:
         """Note what was observed at ear time `now_s`; returns what the taker is to be told."""
         told: Event = rounded(event)
+        self._draw(told, now_s)
         if isinstance(told, Heartbeat):
             self._observed_beat(told, now_s)
             return told
@@ -136,7 +142,13 @@ class Recorder:
 
     def decided(self, action: Action, now_s: float) -> None:
         """Note what follows from what was observed last."""
+        self._draw(action, now_s)
         self._write(*entry(rounded(action)), now_s)
+
+    def take_pictures(self) -> list[Picture]:
+        """Return the pictures of turns that are over, each once."""
+        pictures, self._pictures = self._pictures, []
+        return pictures
 
     def close(self) -> None:
         """Write the heartbeats that still wait.  Idempotent."""
@@ -156,6 +168,11 @@ class Recorder:
 
     def _write(self, name: str, values: dict[str, Any], now_s: float) -> None:
         self._log.event(name, ear_s=round(now_s, EAR_DIGITS), beat=self._beats, **values)
+
+    def _draw(self, step: Step, now_s: float) -> None:
+        picture = self._timeline.step(step, now_s)
+        if picture:
+            self._pictures.append(picture)
 
     def _meaning(self, text: str) -> int:
         """Number of the meaning of a text; texts that mean the same have the same."""
@@ -183,7 +200,10 @@ def read_beats(values: Mapping[str, Any]) -> Beats:
     from_s, from_beat = _value(values, "ear_s", float), _value(values, "beat", int)
     if not 1 <= count <= BEATS:
         raise NotARecord(f'"count" is {count}, must be from 1 to {BEATS}')
-    columns = [list(_column(values, name, count)) for name in BEAT_UNITS]
+    columns = [
+        list(_column(values, name, count, usual))
+        for (name, _), usual in zip(BEAT_COLUMNS.values(), _SILENCE, strict=True)
+    ]
     steps = (
         (round(from_s + index * BEAT_S, EAR_DIGITS), Heartbeat(**_beat_values(row)))
         for index, row in enumerate(zip(*columns, strict=True))
@@ -214,20 +234,21 @@ def _flat(prefix: str, table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _packed(beats: Sequence[Sequence[int]], from_s: float, from_beat: int) -> dict[str, Any]:
-    """Each field as its first value and then the change from frame to frame; a field that stays 0
-    is left out, one that stays the same is one number."""
+    """Each field as its first value and then the change from frame to frame; as one number if it
+    stays the same, and not at all if that is its usual one."""
     values: dict[str, Any] = {"ear_s": from_s, "beat": from_beat, "count": len(beats)}
-    for name, column in zip(BEAT_UNITS, zip(*beats, strict=True), strict=True):
+    columns = zip(BEAT_COLUMNS.values(), zip(*beats, strict=True), _SILENCE, strict=True)
+    for (name, _), column, usual in columns:
         if any(value != column[0] for value in column):
             changes = (later - before for before, later in zip(column, column[1:], strict=False))
             values[name] = [column[0], *changes]
-        elif column[0]:
+        elif column[0] != usual:
             values[name] = column[0]
     return values
 
 
-def _column(values: Mapping[str, Any], name: str, count: int) -> Iterator[int]:
-    packed = values.get(name, 0)
+def _column(values: Mapping[str, Any], name: str, count: int, usual: int) -> Iterator[int]:
+    packed = values.get(name, usual)
     if isinstance(packed, int) and not isinstance(packed, bool):
         packed = [packed, *[0] * (count - 1)]
     if not isinstance(packed, list) or not all(type(item) is int for item in packed):
@@ -241,12 +262,16 @@ def _column(values: Mapping[str, Any], name: str, count: int) -> Iterator[int]:
 
 
 def _counts(beat: Heartbeat) -> tuple[int, ...]:
-    return tuple(round(getattr(beat, name) * units) for name, units in BEAT_UNITS.items())
+    return tuple(round(getattr(beat, name) * units) for name, (_, units) in BEAT_COLUMNS.items())
 
 
 def _beat_values(counts: Sequence[int]) -> dict[str, float]:
-    parts = zip(BEAT_UNITS.items(), counts, strict=True)
-    return {name: count / units for (name, units), count in parts}
+    parts = zip(BEAT_COLUMNS.items(), counts, strict=True)
+    return {name: count / units for (name, (_, units)), count in parts}
+
+
+_SILENCE = _counts(Heartbeat(0.0))
+"""What the fields of a heartbeat are while nobody speaks."""
 
 
 def _follows(from_s: float, count: int, now_s: float) -> bool:
