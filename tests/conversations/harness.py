@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from agent.config import TurnsConfig
+from agent.budget import Budget
+from agent.config import SpeculationConfig, TurnsConfig
 from agent.context import Conversation
 from agent.metrics import Metrics
 from agent.persona import Persona
@@ -65,6 +66,7 @@ class Call:
     reason: str | None = None
     metrics: Metrics = field(default_factory=Metrics)
     tracing: Tracing = OFF
+    budget: Budget = field(default_factory=lambda: Budget(SpeculationConfig()))
 
     def says(self, text: str, at: float, word_s: float = 0.25) -> float:
         """The caller says `text` from `at` on; returns when they stop."""
@@ -96,6 +98,7 @@ class Call:
             tts=self.tts,
             metrics=self.metrics,
             tracing=self.tracing,
+            budget=self.budget,
         )
         self.conversation = Conversation(self.persona.prompt)
         session = Session(
