@@ -46,15 +46,18 @@ from agent.turns.events import (
     CutPrefix,
     Discard,
     DropTurn,
+    Duck,
     EndTurn,
     Event,
     Heartbeat,
+    Hold,
     Interrupt,
     Judge,
     MaySpeculate,
     Murmur,
     PrefixReady,
     Rescore,
+    Restore,
     Speculate,
     SpeechStarted,
     SpeechStopped,
@@ -67,6 +70,7 @@ from agent.turns.memory import AudioMemory, quietest_s
 from agent.turns.reading import Reading, read
 from agent.turns.record import Recorder
 from agent.turns.silence import SilenceWatch, asks_for_time
+from transports.base import PlaybackClock
 from agent.turns.timeline import Picture
 
 LEAD_S = 0.25
@@ -91,6 +95,10 @@ class VoiceDetector(Protocol):
     def run_s(self) -> float:
         """How long what sounds like voice has lasted without a break, believed or not."""
 
+    @property
+    def level_dbfs(self) -> float:
+        """Loudness (RMS) of the newest frame; -90 for silence."""
+
 
 class TurnScorer(Protocol):
     """How complete a turn sounds: see `agent.turns.turn_model`."""
@@ -108,6 +116,7 @@ class Ears(FrameProcessor):
         config: TurnsConfig,
         taker: TurnTaker,
         voice: VoiceDetector,
+        playback: PlaybackClock,
         stt: SpeechToText,
         scorer: TurnScorer,
         language: str,
@@ -132,6 +141,8 @@ class Ears(FrameProcessor):
         self._speculates = True  # what the taker was told
         self._taker = taker
         self._voice = voice
+        self._playback = playback
+        self._duck_db = config.barge_in.duck_db
         self._stt = stt
         self._scorer = scorer
         self._language = language
@@ -186,7 +197,14 @@ class Ears(FrameProcessor):
         self._memory.append(pcm)
         for event in self._voice.process(pcm):
             self._observe(event)
-        self._observe(Heartbeat(self._voice.last_voice_s))
+        self._observe(
+            Heartbeat(
+                self._voice.last_voice_s,
+                self._voice.run_s,
+                self._voice.level_dbfs,
+                self._playback.level_dbfs,
+            )
+        )
         self._watch_budget()
         await self._watch_silence()
 
@@ -235,6 +253,13 @@ class Ears(FrameProcessor):
                 self._judging.append(self._start_scoring(pause, self._turn_audio()))
             case CutPrefix():
                 self._start_prefix()
+            # These three at once: the loudspeaker is fed by the next frame.
+            case Duck():
+                self._playback.duck(self._duck_db)
+            case Hold():
+                self._playback.hold()
+            case Restore():
+                self._playback.restore()
             case Interrupt():
                 self._counts.barge_in()
                 await self.broadcast_interruption()  # type: ignore[no-untyped-call]

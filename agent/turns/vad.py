@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from agent.config import VadConfig
 from agent.silero import FRESH, WINDOW_SAMPLES, Silero
-from agent.turns.events import EPSILON_S, SpeechStarted, SpeechStopped
+from agent.turns.events import EPSILON_S, SILENT_DBFS, SpeechStarted, SpeechStopped
 
 SAMPLE_RATE_HZ = 16_000
 FRAME_SAMPLES = 320
@@ -100,6 +100,8 @@ class VoiceActivity:
         self._reset = _ResetRule()
         self._floor = 10 ** (_FLOOR_DBFS / 20)
         self._pending = np.zeros(0, np.float32)
+        self.level_dbfs = SILENT_DBFS
+        """Loudness (RMS) of the newest frame."""
 
     @property
     def speaking(self) -> bool:
@@ -121,7 +123,9 @@ class VoiceActivity:
         if pcm.shape != (FRAME_SAMPLES,) or pcm.dtype != np.int16:
             raise ValueError(f"pcm is {pcm.dtype}{list(pcm.shape)}, must be int16[320]")
         sound = pcm.astype(np.float32) / np.float32(32768)
-        fast = _rms(sound) >= self._floor and self._fast.is_speech(pcm.tobytes(), SAMPLE_RATE_HZ)
+        loudness = _rms(sound)
+        self.level_dbfs = max(SILENT_DBFS, 20 * math.log10(loudness)) if loudness else SILENT_DBFS
+        fast = loudness >= self._floor and self._fast.is_speech(pcm.tobytes(), SAMPLE_RATE_HZ)
         self._pending = np.concatenate((self._pending, sound))
         sure = None
         if len(self._pending) >= WINDOW_SAMPLES:

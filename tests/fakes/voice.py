@@ -4,6 +4,7 @@
 fake voice detector and the fake STT know exactly what was said without any model.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.stt.types import SAMPLE_RATE_HZ, SttFailed, Transcript
-from agent.turns.events import SpeechStarted, SpeechStopped
+from agent.turns.events import SILENT_DBFS, SpeechStarted, SpeechStopped
 
 FIRST_VALUE = 1000
 NOISE_VALUE = 500
@@ -59,6 +60,7 @@ class FakeVoice:
         self._silent_since: float | None = None
         self._speaking = False
         self.last_voice_s = 0.0
+        self.level_dbfs = SILENT_DBFS
 
     @property
     def run_s(self) -> float:
@@ -67,6 +69,8 @@ class FakeVoice:
     def process(self, pcm: NDArray[np.int16]) -> Sequence[SpeechStarted | SpeechStopped]:
         began_s = self._now_s
         self._now_s += len(pcm) / SAMPLE_RATE_HZ
+        power = float(np.mean(np.square(pcm / 32768)))
+        self.level_dbfs = 10 * math.log10(power) if power else SILENT_DBFS
         if np.any(pcm):
             self.last_voice_s = self._now_s
             self._silent_since = None
