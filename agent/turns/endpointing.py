@@ -18,7 +18,7 @@ from enum import Enum
 
 from agent.config import TurnsConfig
 from agent.persona import TurnTemperament
-from agent.turns.barge_in import BargeIn, Evidence
+from agent.turns.barge_in import ECHOED, BargeIn, Evidence
 from agent.turns.events import (
     EPSILON_S,
     Action,
@@ -346,8 +346,13 @@ class TurnTaker:
             return ""
         if self._talks_over(turn):
             return "" if self._barge_in.undecided else "talked over the agent"
-        if turn.over_agent and pause.reading and pause.reading.is_backchannel:
-            return "backchannel"
+        if self._barge_in.last_own_s < turn.began_s:
+            return "not the caller"
+        if turn.over_agent and pause.reading:
+            if pause.reading.is_backchannel:
+                return "backchannel"
+            if pause.reading.echoes >= ECHOED:
+                return "echo"
         if pause.text == "" and not turn.prefixes_due and not any(turn.prefixes):
             return "no words"
         return ""
