@@ -12,7 +12,7 @@ from pydantic import Field
 
 from agent.config import Table
 from agent.tables import ConfigError, Problem, fit, read_toml, unknown
-from tts.types import Voice
+from tts.types import SynthesisRequest, Voice
 
 
 class TurnTemperament(Table):
@@ -55,6 +55,10 @@ class Persona(Table):
     instructions do."""
     phrases: dict[str, str | list[str]] = {}
     """Own wording for canned phrases, or several that take turns: see `agent.phrases`."""
+
+    def request(self, text: str) -> SynthesisRequest:
+        """Ask the speech service to speak `text` the way this persona does."""
+        return SynthesisRequest(text, self.voice, self.language, self.speed, self.emotion)
 
 
 def load_personas(folder: Path) -> dict[str, Persona]:

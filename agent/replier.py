@@ -22,19 +22,23 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from agent.between_turns import BetweenTurns
+from agent.config import OpenersConfig
 from agent.context import Conversation
+from agent.covering import Covering
 from agent.drafts import Draft, Drafts
 from agent.frames import (
     AgentBusyFrame,
     DraftDroppedFrame,
     DraftFrame,
     GreetFrame,
+    MurmurFrame,
     NudgeFrame,
     TurnDroppedFrame,
     TurnTiming,
     UserTurnFrame,
 )
 from agent.gate import Gate
+from agent.murmuring import Murmuring
 from agent.reply import DraftFailed, Reply, ReplyTimes, VoiceLost
 from agent.reply_services import ReplyServices
 from agent.resumption import CutOff, go_on_in_other_words
@@ -52,6 +56,7 @@ class Replier(FrameProcessor):
         self,
         *,
         services: ReplyServices,
+        openers: OpenersConfig,
         conversation: Conversation,
         notes: ClientNotes,
         hang_up: Callable[[str], Awaitable[None]],
@@ -69,6 +74,8 @@ class Replier(FrameProcessor):
         self._cut_off: CutOff | None = None
         self._drafts = Drafts(services, self, new_reply=self._new_reply, carry_out=self._carry_out)
         self._showing = Showing(services, notes, self)
+        self._covering = Covering(openers, services, self)
+        self._murmuring = Murmuring(services, self.push_frame, self)
         self._between_turns = BetweenTurns(conversation, services.chat, self)
 
     @property
@@ -94,21 +101,25 @@ class Replier(FrameProcessor):
                 await self.queue_frame(UserTurnFrame(text=_typed_text(frame.messages)))
             case GreetFrame():
                 self._between_turns.begin()
+                self._murmuring.prepare()
                 if self._services.persona.greeting and not self._reply:
                     await self._recite(self._services.persona.greeting)
             case TurnDroppedFrame():
                 await self._go_on(frame)
             case NudgeFrame(nudge="prompt"):
-                await self._recite(self._services.phrases.say("still_there"))
+                await self._say("still_there")
             case NudgeFrame(nudge="offer"):
-                await self._recite(self._services.phrases.say("anything_else"))
+                await self._say("anything_else")
             case NudgeFrame(nudge="goodbye"):
-                await self._recite(self._services.phrases.say("goodbye"), ends_call=True)
+                await self._say("goodbye", ends_call=True)
+            case MurmurFrame():
+                await self._murmur()
             case PlaybackStartedFrame():
                 await self._on_started(frame.utterance)
             case PlaybackEndedFrame():
                 await self._on_ended(frame)
             case _:
+                self._covering.hear(frame)
                 if isinstance(frame, InterruptionFrame):
                     await self._drafts.drop("interrupted")
                     await self._leave()
@@ -120,6 +131,7 @@ class Replier(FrameProcessor):
         await self._drafts.drop("call over")
         await self._leave()
         await self._between_turns.close()
+        await self._murmuring.close()
 
     # Beginning a reply.
 
@@ -140,31 +152,45 @@ class Replier(FrameProcessor):
         self._turns += 1
         self._turn = self._new_turn(turn.timing) if turn.timing else None
         if draft:
-            await self._take_up(draft)
+            await self._take_up(draft, turn.text)
         else:
             reply = self._new_reply(self._span)
+            self._covering.begin(reply, turn.text)
             await self._begin(reply, reply.answer(list(self._conversation.messages())))
 
     async def _grant_time(self, turn: UserTurnFrame) -> None:
-        """The caller asked for time: remember that, and assure them."""
+        """The caller asked for time: remember that, assure them once, and keep still."""
         await self._speak_unasked()
         self._cut_off = None
         self._conversation.add_user(turn.text)
-        await self._recite(self._services.phrases.say("take_your_time"))
+        if turn.wants == "time":
+            await self._say("take_your_time")
 
-    async def _take_up(self, draft: Draft) -> None:
+    async def _take_up(self, draft: Draft, text: str) -> None:
         """The draft is the answer: what it has made leaves at once, and it goes on."""
         reply = draft.reply
         reply.span = self._span.begin("reply", utterance=reply.utterance, draft=draft.number)
         self._reply, self._work = reply, draft.work
         await self._announce(reply)
+        self._covering.begin(reply, text)
         await reply.gate.open()
 
-    async def _recite(self, text: str, *, ends_call: bool = False) -> None:
+    async def _say(self, occasion: str, *, ends_call: bool = False) -> None:
+        """Say a phrase of `agent.phrases`."""
+        text = self._services.phrases.say(occasion)
+        await self._recite(text, whole=True, ends_call=ends_call)
+
+    async def _recite(self, text: str, *, whole: bool = False, ends_call: bool = False) -> None:
         await self._speak_unasked()
         reply = self._new_reply(self._span)
         reply.ends_call = ends_call
-        await self._begin(reply, reply.recite(text))
+        await self._begin(reply, reply.recite(text, whole=whole))
+
+    async def _murmur(self) -> None:
+        """Beside any reply: a murmur is none."""
+        if self._reply is None:
+            self._utterances += 1
+            await self._murmuring.say(self._utterances)
 
     async def _speak_unasked(self) -> None:
         """What comes now answers no turn."""
@@ -178,7 +204,7 @@ class Replier(FrameProcessor):
         await self._notes.turn_dropped()
         if frame.reason == "stt failed":
             await self._notes.notice("stt-down", "")
-            await self._recite(self._services.phrases.say("not_caught"))
+            await self._say("not_caught")
         elif frame.interrupted and self._cut_off:
             cut_off, self._cut_off = self._cut_off, None
             await self._say_the_rest(cut_off)
@@ -227,6 +253,7 @@ class Replier(FrameProcessor):
         self._work = self.create_task(self._carry_out(reply, work), f"reply-{reply.utterance}")
 
     async def _announce(self, reply: Reply) -> None:
+        reply.times.awaited_s = asyncio.get_running_loop().time()
         self._services.log.event("reply_began", utterance=reply.utterance)
         await self.push_frame(AgentBusyFrame(busy=True), FrameDirection.UPSTREAM)
 
@@ -278,6 +305,7 @@ class Replier(FrameProcessor):
             self._turn.span.end()
         heard = reply.heard.heard(heard_s)
         await self._showing.end()
+        await self._covering.end(reply, answers=self._turn is not None)
         for exchange in reply.tools.exchanges:
             self._conversation.add_tool_exchange(exchange.call, exchange.result)
         self._conversation.add_agent(heard, interrupted=interrupted)

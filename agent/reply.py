@@ -27,15 +27,16 @@ from agent.llm.types import Finished, LlmUnavailable, Message, TextDelta, ToolCa
 from agent.reply_services import ReplyServices
 from agent.resumption import CutOff
 from agent.rtvi import ClientNotes
-from agent.runs import Run, Runs, sentence_end, word_chars
+from agent.runs import Run, Runs, UnrepeatedRuns, sentence_end, word_chars
 from agent.speakable import SpeakableStream
 from agent.tool_use import ToolUse
 from agent.tracing import asking
 from agent.turns.heard import HeardText
+from agent.unrepeated import Unrepeated
 from transports.frames import SpeechAudioFrame, SpeechEndFrame
 from tts.errors import Overloaded, TextStalled, TtsError, Unavailable
 from tts.tracing import NO_SPAN, Span
-from tts.types import SpeechChunk, SynthesisRequest
+from tts.types import SpeechChunk
 
 CHARS_AHEAD = 400
 """Letters the model may be ahead of the voice before its stream is left waiting.  A cloned voice
@@ -44,6 +45,8 @@ VOICE_BACK_WITHIN_S = 6.0
 """How long a reply waits for a speech service that died or refused it before it is given up."""
 VOICE_POLL_S = 0.25
 """How often it looks, and asks again."""
+FRAME_S = 0.02
+"""What the line takes at once."""
 MAX_TOOL_ROUNDS = 4
 """Times in one reply that tool results may lead to more tool calls."""
 
@@ -61,11 +64,17 @@ class ReplyTimes:
     """Loop times of a reply's milestones; None until reached."""
 
     asked_s: float
+    awaited_s: float | None = None
+    """Since when the caller waits for it."""
     first_token_s: float | None = None
     first_text_s: float | None = None
     """When the voice had something to say: a piece, or a first word if it takes text as written."""
     first_chunk_s: float | None = None
     first_sent_s: float | None = None
+    answer_text_s: float | None = None
+    """As `first_text_s`, of the model's own words: an opener may have come before them."""
+    answer_chunk_s: float | None = None
+    """As `first_chunk_s`, of the model's own words."""
 
 
 @dataclass(slots=True)
@@ -102,7 +111,7 @@ class Reply:
 
     def __post_init__(self) -> None:
         self._runs = self.services.new_runs()
-        self.tools = ToolUse(self.services, self._say)
+        self.tools = ToolUse(self.services, self._say_whole, self._silent_since_s)
 
     @property
     def is_last(self) -> bool:
@@ -122,9 +131,24 @@ class Reply:
         """
         await self._run(self._think(list(messages)))
 
-    async def recite(self, text: str) -> None:
-        """Speak a fixed text.  Raises `VoiceLost`."""
-        await self._run(self._say(text))
+    async def recite(self, text: str, *, whole: bool = False) -> None:
+        """Speak a fixed text.  `whole`: in one run, as phrases are made.  Raises `VoiceLost`."""
+        await self._run(self._say_whole(text) if whole else self._say(text))
+
+    def open_with(self, opener: str, *, apologises: bool) -> None:
+        """Begin with these words; the model's first words will not say them again.
+
+        To be called before the reply `has_words`.
+        """
+        self._begin([self._canned(opener)])
+        answer = Unrepeated(opener, self.services.persona.language, apologises=apologises)
+        self._runs = UnrepeatedRuns(self._runs, answer)
+        self.tools.announced = not apologises
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the model, or who speaks for it, has begun to answer."""
+        return self.times.first_token_s is not None or self.times.first_text_s is not None
 
     async def _run(self, source: Awaitable[None]) -> None:
         try:
@@ -151,6 +175,26 @@ class Reply:
         self._end_passage()
         await self._keep_near()
 
+    async def _say_whole(self, phrase: str) -> None:
+        """Give the voice a phrase of `agent.phrases` in one run; returns like `_write`."""
+        self._end_passage()
+        self._begin([self._canned(phrase)])
+        await self._keep_near()
+
+    def _canned(self, phrase: str) -> Run:
+        return Run(phrase, lead=self.services.lead, complete=True, canned=True)
+
+    def _silent_since_s(self) -> float | None:
+        """From when on the caller has heard nothing of this; None while there is something to hear.
+
+        The end of what sounded is known to who keeps asking.
+        """
+        now_s = asyncio.get_running_loop().time()
+        sent_s = self.services.playback.sent_s(self.utterance)
+        if self._saying or self._waiting or sent_s + FRAME_S < self.audio_s:
+            return None
+        return now_s if self.audio_s else self.times.awaited_s or self.times.asked_s
+
     def _add(self, text: str) -> None:
         saying = self._saying
         before = saying.text if saying else ""
@@ -162,9 +206,12 @@ class Reply:
         self._begin(self._runs.end_passage())
 
     def _begin(self, runs: list[Run]) -> None:
+        now_s = asyncio.get_running_loop().time()
         if runs and self.times.first_text_s is None:
-            self.times.first_text_s = asyncio.get_running_loop().time()
+            self.times.first_text_s = now_s
         for run in runs:
+            if not run.canned and self.times.answer_text_s is None:
+                self.times.answer_text_s = now_s
             self._waiting.append(run)
             self._queue.put_nowait(run)
 
@@ -194,17 +241,19 @@ class Reply:
                     break
                 await self.gate.passed()  # what a tool does cannot be taken back
                 messages += await self.tools.run(text, calls, self.span)
+                if self.tools.timed_out:
+                    await self._say_whole(self.services.phrases.say("tool_timeout"))
+                    return
         except LlmUnavailable as error:
             self.services.log.event("llm_failed", error=str(error), began=error.began)
             self.services.metrics.error("llm")
             self._fail_draft("llm failed")
             await self.notes.notice("llm-down", "")
-            self._end_passage()
-            await self._say(self.services.phrases.say("llm_down"))
+            await self._say_whole(self.services.phrases.say("llm_down"))
             return
         if not began and not self._waiting and not self.heard.text:
             self.services.log.event("llm_empty")
-            await self._say(self.services.phrases.say("not_caught"))
+            await self._say_whole(self.services.phrases.say("not_caught"))
 
     async def _stream_once(self, messages: list[Message]) -> tuple[str, list[ToolCall]]:
         speech = SpeakableStream(self.services.persona.language)
@@ -296,10 +345,8 @@ class Reply:
 
     def _chunks(self, run: Run, start: int) -> AsyncGenerator[SpeechChunk, None]:
         """The audio of a run's text from `start` on."""
-        persona, text = self.services.persona, run.text[start:]
-        request = SynthesisRequest(
-            text, persona.voice, persona.language, persona.speed, persona.emotion
-        )
+        text = run.text[start:]
+        request = self.services.persona.request(text)
         if run.complete:
             return self.services.tts.stream(request)
         return self.services.tts.stream_text(request, run.texts(start + len(text)))
@@ -308,6 +355,8 @@ class Reply:
         if self.times.first_chunk_s is None:
             self.times.first_chunk_s = asyncio.get_running_loop().time()
             self.span.event("first_chunk")
+        if self.times.answer_chunk_s is None and self._saying and not self._saying.canned:
+            self.times.answer_chunk_s = asyncio.get_running_loop().time()
         self.heard.add_marks(chunk.marks)
         await self._pass(self.heard.heard_chars(math.inf))
         if chunk.pcm:

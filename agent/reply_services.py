@@ -1,7 +1,8 @@
 """What every reply of a call works with: its persona, the services, and where it reports to."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from agent.budget import Budget
@@ -12,6 +13,7 @@ from agent.persona import Persona
 from agent.phrases import Phrases
 from agent.runs import ClauseRuns, PassageRuns, Runs
 from agent.tools.registry import Toolbox
+from agent.turns.openers import WaitForecast
 from transports.base import PlaybackClock
 from tts.tracing import NO_SPAN, Span
 from tts.types import SpeechChunk, SynthesisRequest
@@ -53,11 +55,21 @@ class ReplyServices:
     """The call's span."""
     voice_takes_passages: bool = False
     """Whether the persona's voice speaks a passage while it is written, not pieces of it."""
+    forecast: WaitForecast = field(default_factory=WaitForecast)
+    """How long answers and tools of this call take."""
+    caller_quiet: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while the caller says nothing."""
+
+    def __post_init__(self) -> None:
+        self.caller_quiet.set()
+
+    @property
+    def lead(self) -> str:
+        """What the language puts between two runs."""
+        return "" if self.persona.language in ("zh", "ja", "yue") else " "
 
     def new_runs(self) -> Runs:
         """How a reply's text is given to the persona's voice."""
-        language = self.persona.language
-        lead = "" if language in ("zh", "ja", "yue") else " "
         if self.voice_takes_passages:
-            return PassageRuns(lead=lead)
-        return ClauseRuns(language, lead=lead)
+            return PassageRuns(lead=self.lead)
+        return ClauseRuns(self.persona.language, lead=self.lead)

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from agent.chunking import ClauseChunker
+from agent.unrepeated import Unrepeated
 
 RUN_CHARS = 1500
 """A run ends at the first sentence end from here on: a request has at most 2000 characters."""
@@ -27,11 +28,15 @@ _SENTENCE_END = re.compile(rf"[.!?…]++{_CLOSING}(?=\s)|[。！？]++{_CLOSING}
 class Run:
     """Text that one request speaks: complete, or still being written.  It has one reader."""
 
-    def __init__(self, text: str, *, lead: str = "", complete: bool = False) -> None:
-        """`lead` is what the language puts between the run before and this one."""
+    def __init__(
+        self, text: str, *, lead: str = "", complete: bool = False, canned: bool = False
+    ) -> None:
+        """`lead` is what the language puts between the run before and this one.  `canned`: a
+        phrase of `agent.phrases`, not the model's words."""
         self.text = text
         self.lead = lead
         self.complete = complete
+        self.canned = canned
         self._changed = asyncio.Event()
 
     def append(self, text: str) -> None:
@@ -95,6 +100,22 @@ class ClauseRuns:
 
     def _runs(self, texts: list[str]) -> list[Run]:
         return [Run(text, lead=self._lead, complete=True) for text in texts if text]
+
+
+class UnrepeatedRuns:
+    """Runs after an opener: the first passage is written without what the opener said."""
+
+    def __init__(self, runs: Runs, answer: Unrepeated) -> None:
+        self._runs = runs
+        self._answer = answer
+
+    def write(self, text: str) -> list[Run]:
+        """The runs that begin with what `text` adds."""
+        return self._runs.write(self._answer.feed(text))
+
+    def end_passage(self) -> list[Run]:
+        """What was held back is written, and the passage ends."""
+        return [*self._runs.write(self._answer.flush()), *self._runs.end_passage()]
 
 
 class PassageRuns:

@@ -21,7 +21,7 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, get_type_hints
 
@@ -55,6 +55,8 @@ class ToolResult:
     ok: bool = True
     ends_call: bool = False
     """The call ends once the agent's reply has been played."""
+    timed_out: bool = False
+    """The tool took longer than it may."""
 
 
 class ToolError(Exception):
@@ -147,7 +149,8 @@ class Toolbox:
         except ToolError as error:
             return _refusal(str(error))
         except TimeoutError:
-            return _refusal(f"{tool.name} took longer than {tool.timeout_s:g} seconds")
+            refusal = _refusal(f"{tool.name} took longer than {tool.timeout_s:g} seconds")
+            return replace(refusal, timed_out=True)
         except Exception as error:  # a tool's bug must not end the call
             _log.exception("tool %s failed", tool.name)
             return _refusal(f"{tool.name} failed: {type(error).__name__}")
