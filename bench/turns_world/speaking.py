@@ -55,9 +55,9 @@ LONGER_THAN: Mapping[Language, tuple[tuple[float, float], ...]] = {
     "zh": (
         (0.1, 1.0),
         (0.2, 0.60),
-        (0.3, 0.60 * 0.512),
-        (0.6, 0.60 * 0.163),
-        (0.8, 0.60 * 0.0985),
+        (0.3, 0.60 * 0.53),
+        (0.6, 0.60 * 0.185),
+        (0.8, 0.60 * 0.105),
         (1.1, 0.60 * 0.049),
         (2.0, 0.60 * 0.015),
         (5.0, 0.0),
@@ -88,11 +88,11 @@ _LENGTH_OF: Mapping[HoldKind, float] = {
     "asks for time": 1.0,
 }
 """Longer or shorter than usual, in units of the spread of all holds."""
-_MEAN: Mapping[Language, float] = {"en": 0.0, "zh": -0.07}
+_MEAN: Mapping[Language, float] = {"en": -0.01, "zh": -0.03}
 """Takes out the mean of kinds and callers, so that all holds together are as `LONGER_THAN` says."""
 _HABIT = 0.85
 """Weight of a doubling of `pause_scale`, in the same units."""
-_SPREAD = 0.86
+_SPREAD = 0.84
 """Of holds of one kind and one caller, in the same units."""
 
 

@@ -89,15 +89,18 @@ _PHANTOMS: Mapping[Language, tuple[str, ...]] = {
 _LAUGHS: Mapping[Language, str] = {"en": "Haha.", "zh": "哈哈"}
 _ENDS_WITH: Mapping[Language, Mapping[bool, tuple[tuple[str, float], ...]]] = {
     "en": {
-        True: ((".", 0.9), ("", 0.07), ("...", 0.02), (",", 0.01)),
-        False: ((".", 0.62), ("", 0.22), ("...", 0.09), (",", 0.04), ("?", 0.03)),
+        True: ((".", 0.88), ("", 0.06), ("...", 0.03), ("?", 0.02), (",", 0.01)),
+        False: ((".", 0.52), ("...", 0.19), ("", 0.18), ("?", 0.09), (",", 0.02)),
     },
     "zh": {
         True: (("。", 0.5), ("", 0.43), ("，", 0.04), ("...", 0.03)),
         False: (("。", 0.35), ("", 0.5), ("，", 0.1), ("...", 0.05)),
     },
 }
-"""What stands behind words that could stand alone (True) and others, and how often."""
+"""What stands behind words that could stand alone (True) and others, and how often.
+
+English: faster-whisper base on 46 sentences, whole and cut at a quiet spot; Chinese is a guess.
+"""
 _INSIDE: Mapping[bool, tuple[tuple[str, float], ...]] = {
     True: ((".", 0.35), (",", 0.4), ("", 0.25)),
     False: ((",", 0.15), ("", 0.8), ("...", 0.05)),
