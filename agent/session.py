@@ -81,6 +81,7 @@ class Session:
             config=turns,
             taker=TurnTaker(turns, persona.turns, persona.language),
             voice=voice,
+            playback=transport.playback,
             stt=shared.stt,
             scorer=shared.scorer,
             language=persona.language,
