@@ -39,7 +39,6 @@ class CallerModel:
 
     script: Script
     latencies: Latencies
-    with_sounds: bool = True
     phase: Phase = Phase.PAUSING
     reply_text: str = ""
     """What the agent is to answer to what the caller said last."""
@@ -88,11 +87,6 @@ class CallerModel:
         if self._interruption:
             self._insist(now_s, agent)
 
-    def answered(self, now_s: float) -> None:
-        """Go on without an answer: for curves, where only the caller speaks."""
-        if self.phase is not Phase.SPEAKING:
-            self._go_on(now_s)
-
     def _due(self, now_s: float) -> Iterator[Source]:
         while self._agenda and self._agenda[0][0] <= now_s:
             sound = self._agenda.pop(0)[1]
@@ -104,7 +98,7 @@ class CallerModel:
         source = Source(exchange.turn, now_s, now_s + exchange.turn.duration_s)
         self.phase, self._said_s, self._answer = Phase.SPEAKING, source.end_s, None
         self.reply_text, self.uses_tool = exchange.reply, exchange.uses_tool
-        self._cues = list(exchange.sounds) if self.with_sounds else []
+        self._cues = list(exchange.sounds)
         self._schedule("turn start", source.start_s)
         self._schedule("turn end", source.end_s)
         return source

@@ -11,7 +11,21 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
 
-from agent.turns.events import PrefixReady, TranscriptReady, TurnScored, WordsHeard
+from agent.turns.events import (
+    Action,
+    BeginTurn,
+    CutPrefix,
+    Event,
+    Judge,
+    PrefixReady,
+    Rescore,
+    SpeechStarted,
+    SpeechStopped,
+    TranscribePartial,
+    TranscriptReady,
+    TurnScored,
+    WordsHeard,
+)
 from agent.turns.processor import CUT_WITHIN_S, LEAD_S, PARTIAL_SHARE
 from agent.turns.reading import Reading, read
 from bench.turns_world.acoustics import Acoustics
@@ -76,6 +90,8 @@ class EarsModel:
     sources: list[Source] = field(default_factory=list)
     """All that was heard so far, in order of its beginning."""
     turn_from_s: float = 0.0
+    stopped_s: float = 0.0
+    """End of the newest stretch of speech."""
     said: str = ""
     """What the agent said last."""
     _due: list[tuple[float, int, Observation]] = field(default_factory=list)
@@ -83,30 +99,48 @@ class EarsModel:
     _partial_due_s: float = 0.0
     _partial_from_s: float = 0.0
 
-    def begin_turn(self, from_s: float) -> None:
-        """The turn's audio counts from here."""
-        self.turn_from_s = from_s - LEAD_S
+    def notice(self, event: Event) -> None:
+        """Voice begins or stops, as the detector believes."""
+        if isinstance(event, SpeechStarted):
+            self._forget_judgement()
+        elif isinstance(event, SpeechStopped):
+            self.stopped_s = event.at_s
 
-    def judge(self, pause: int, stopped_s: float, ear_s: float, now_s: float) -> None:
+    def carry_out(self, action: Action, ear_s: float, now_s: float) -> None:
+        """Do what the taker wants of the ears at ear time `ear_s`; what it wants of the agent is
+        none of theirs."""
+        match action:
+            case BeginTurn(from_s):
+                self.turn_from_s = from_s - LEAD_S
+            case TranscribePartial():
+                self._transcribe_partial(ear_s, now_s)
+            case Judge(pause):
+                self._judge(pause, ear_s, now_s)
+            case Rescore(pause):
+                self._score(pause, ear_s, now_s)
+            case CutPrefix():
+                self._cut_prefix(ear_s, now_s)
+
+    def _judge(self, pause: int, ear_s: float, now_s: float) -> None:
         """Transcribe the turn up to ear time `ear_s` and score how complete it sounds."""
         text = self._text(self.turn_from_s, ear_s)
         ready = TranscriptReady(pause, text, self._reading(text))
         self._put(now_s + self.latencies.stt.draw_s(self.random), ready)
-        self.score(pause, stopped_s, ear_s, now_s)
+        self._score(pause, ear_s, now_s)
 
-    def score(self, pause: int, stopped_s: float, ear_s: float, now_s: float) -> None:
+    def _score(self, pause: int, ear_s: float, now_s: float) -> None:
         """Score the turn's sound with the silence so far."""
         source = self._newest(ear_s)
         if source is None:
-            probability = self.acoustics.turn_score(None, 0.0, ear_s - stopped_s)
+            probability = self.acoustics.turn_score(None, 0.0, ear_s - self.stopped_s)
         else:
             spoken_s = source.spoken_s(ear_s)
             silence_s = max(0.0, ear_s - source.start_s - spoken_s)
             probability = self.acoustics.turn_score(source.speech, spoken_s, silence_s)
-        scored = TurnScored(pause, probability, max(0.0, ear_s - stopped_s))
+        scored = TurnScored(pause, probability, max(0.0, ear_s - self.stopped_s))
         self._put(now_s + self.latencies.score.draw_s(self.random), scored)
 
-    def transcribe_partial(self, ear_s: float, now_s: float) -> None:
+    def _transcribe_partial(self, ear_s: float, now_s: float) -> None:
         """Transcribe what was said so far, unless that is under way or was done just before."""
         if now_s < self._partial_due_s or ear_s < self._partial_from_s:
             return
@@ -117,7 +151,7 @@ class EarsModel:
         if text:
             self._put(self._partial_due_s, WordsHeard(text, self._reading(text)))
 
-    def cut_prefix(self, ear_s: float, now_s: float) -> None:
+    def _cut_prefix(self, ear_s: float, now_s: float) -> None:
         """Transcribe a long turn up to a moment between two words of its newest seconds."""
         cut_s = ear_s - CUT_WITHIN_S
         source = self._newest(ear_s)
@@ -127,7 +161,7 @@ class EarsModel:
         self.turn_from_s = cut_s
         self._put(now_s + self.latencies.stt.draw_s(self.random), PrefixReady(text))
 
-    def forget_judgement(self) -> None:
+    def _forget_judgement(self) -> None:
         """The caller speaks on: what is being found out about the pause is of no use."""
         self._due = [entry for entry in self._due if isinstance(entry[2], WordsHeard | PrefixReady)]
         heapq.heapify(self._due)

@@ -17,8 +17,6 @@ from agent.turns.events import (
     SILENT_DBFS,
     Action,
     AgentBusy,
-    BeginTurn,
-    CutPrefix,
     Discard,
     DropTurn,
     Duck,
@@ -27,13 +25,8 @@ from agent.turns.events import (
     Heartbeat,
     Hold,
     Interrupt,
-    Judge,
-    Rescore,
     Restore,
     Speculate,
-    SpeechStarted,
-    SpeechStopped,
-    TranscribePartial,
 )
 from agent.turns.vad import VoiceGate
 from bench.turns_world.acoustics import FRAME_S, Acoustics, Microphone
@@ -65,8 +58,6 @@ class Shell:
     """See `AgentModel`."""
     counts_begun_words: bool = False
     """See `AgentModel`."""
-    answers: bool = True
-    """Whether the agent answers; without, only the caller's turns are played, for curves."""
 
 
 Trace = Callable[[float, Event, list[Action]], None]
@@ -99,7 +90,6 @@ class _Call:
         trace: Trace | None,
     ) -> None:
         self._taker = taker
-        self._shell = shell
         self._trace = trace
         heard_seed = acoustics_seed(script, seed)
         acoustics = Acoustics(script.caller, heard_seed)
@@ -117,11 +107,10 @@ class _Call:
             first_text_extra_s=shell.first_text_extra_s,
             counts_begun_words=shell.counts_begun_words,
         )
-        self._caller = CallerModel(script, latencies, with_sounds=shell.answers)
+        self._caller = CallerModel(script, latencies)
         self._ledger = Ledger(script, latencies)
         self._ears.said = script.exchanges[0].said
         self._ear_s = 0.0
-        self._stopped_s = 0.0
         self._level_dbfs = SILENT_DBFS  # what left the agent last
         self._busy = False
         self._cut: Cut | None = None
@@ -164,14 +153,12 @@ class _Call:
         self._microphone.begin(self._acoustics.frames(source.what), source.start_s)
 
     def _observe(self, event: Event, real_s: float) -> None:
-        if isinstance(event, SpeechStarted):
-            self._ears.forget_judgement()
-        elif isinstance(event, SpeechStopped):
-            self._stopped_s = event.at_s
+        self._ears.notice(event)
         actions = self._taker.step(event, self._ear_s)
         if self._trace:
             self._trace(self._ear_s, event, actions)
         for action in actions:
+            self._ears.carry_out(action, self._ear_s, real_s)
             self._act(action, real_s)
         if actions:
             self._tell_busy(real_s)
@@ -182,18 +169,8 @@ class _Call:
             self._observe(AgentBusy(self._busy), real_s)
 
     def _act(self, action: Action, real_s: float) -> None:
-        ears, agent, ear_s = self._ears, self._agent, self._ear_s
+        agent = self._agent
         match action:
-            case BeginTurn(from_s):
-                ears.begin_turn(from_s)
-            case TranscribePartial():
-                ears.transcribe_partial(ear_s, real_s)
-            case Judge(pause):
-                ears.judge(pause, self._stopped_s, ear_s, real_s)
-            case Rescore(pause):
-                ears.score(pause, self._stopped_s, ear_s, real_s)
-            case CutPrefix():
-                ears.cut_prefix(ear_s, real_s)
             case Duck():
                 agent.duck()
                 self._ledger.controlled("duck", real_s)
@@ -219,9 +196,6 @@ class _Call:
 
     def _end_turn(self, turn: EndTurn, real_s: float) -> None:
         self._ledger.ended(turn, real_s)
-        if not self._shell.answers:
-            self._caller.answered(real_s)
-            return
         self._stop(real_s)
         self._cut = None
         text = self._caller.reply_text
