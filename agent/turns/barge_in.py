@@ -17,7 +17,7 @@ from typing import Literal
 
 from agent.config import BargeInConfig
 from agent.turns.events import EPSILON_S, SILENT_DBFS, Duck, Hold, Interrupt, Restore
-from agent.turns.own_voice import OwnVoice
+from agent.turns.own_voice import FRAME_S, OwnVoice
 from agent.turns.reading import Reading
 
 Mode = Literal["open", "push-to-talk", "never"]
@@ -214,8 +214,9 @@ class BargeIn:
 
     def _by_voice(self, sound: _Sound, evidence: Evidence, now_s: float) -> list[Reaction]:
         quiet_s = now_s - sound.last_s + EPSILON_S
+        sounds = quiet_s < FRAME_S
         match self._state:
-            case State.CLEAR if quiet_s < BREAK_S and self._lasts(sound, self._config.duck_ms):
+            case State.CLEAR if sounds and self._lasts(sound, self._config.duck_ms):
                 self._state = State.DUCKED
                 return [Duck(), *self._while_ducked(sound, evidence, now_s)]
             case State.DUCKED:

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from agent.turns.events import SILENT_DBFS
 
-FRAME_S = 0.02
 _LAGS = 16
 """Delays of 0 to 300 ms: two playout buffers and the network.  The line's own round trip beyond
 that is compensated nowhere, and such an echo goes unnoticed."""

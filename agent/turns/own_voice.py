@@ -12,6 +12,7 @@ from collections import deque
 from agent.turns.echo import AGENT_SPEAKS_DBFS, KNOWN_FRAMES, EchoGuard
 from agent.turns.events import EPSILON_S, SILENT_DBFS
 
+FRAME_S = 0.02
 FAR_DB = 9.0
 """This much below their usual loudness the caller does not speak to the agent, or it is somebody
 else: people in the room and television are 10 dB down and more."""
@@ -85,6 +86,7 @@ class OwnVoice:
         """A voice of this loudness was none of the caller's; it may go on for long."""
         self._background_dbfs = max(self._background_dbfs, loudness_dbfs)
         self._background_s = now_s
+        self._above = False
 
     def _above_background(self, now_s: float) -> bool:
         if self._background_dbfs <= SILENT_DBFS:
