@@ -35,6 +35,7 @@ from agent.turns.events import (
     TurnScored,
 )
 from bench.turns_world.acoustics import Acoustics
+from bench.turns_world.scores import COUNTED_HOLDS_S, Point
 from bench.turns_world.scripts import Script
 
 SCORED_AT_S = 0.2
@@ -42,8 +43,6 @@ THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(101))
 ACTION_DELAYS_S = tuple(round(0.1 * step, 1) for step in range(2, 11))
 TIMEOUTS_S = tuple(round(0.5 * step, 1) for step in range(2, 8))
 VAD_DELAYS_S = tuple(sorted({*ACTION_DELAYS_S, *(round(0.1 * step, 1) for step in range(10, 36))}))
-HOLDS_S = (0.2, 5.0)
-"""Holds of other lengths do not count in eot-bench."""
 
 
 @dataclass(slots=True)
@@ -218,17 +217,6 @@ class PipecatTaker:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """One setting of a detector: false cut-offs and the mean delay at true ends."""
-
-    false_cutoffs: float
-    """Share of the holds that count."""
-    mean_delay_s: float
-    setting: tuple[float, ...]
-    """Threshold, action delay and timeout, or what else is swept."""
-
-
-@dataclass(frozen=True, slots=True)
 class Pauses:
     """The holds and ends of many turns, with smart-turn's scores after 0.2 s."""
 
@@ -247,7 +235,7 @@ def pauses_of(scripts: Sequence[Script], seed: int) -> Pauses:
             turn = exchange.turn
             for hold in turn.holds:
                 length_s = hold.end_s - hold.start_s
-                if HOLDS_S[0] <= length_s <= HOLDS_S[1]:
+                if COUNTED_HOLDS_S[0] <= length_s <= COUNTED_HOLDS_S[1]:
                     holds.append((length_s, acoustics.turn_score(turn, hold.start_s, SCORED_AT_S)))
             ends.append(acoustics.turn_score(turn, turn.duration_s, SCORED_AT_S))
     return Pauses([length for length, _ in holds], [score for _, score in holds], ends)
