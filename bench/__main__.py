@@ -29,6 +29,7 @@ HIDDEN = {
     "listener",
     "load_steps",
     "sides",
+    "turns_text_own",
     "turns_world",
 }
 

@@ -4,11 +4,17 @@ In: the words of a turn so far, their language, and what the agent said last.  O
 which holds no words and may therefore be logged.  Pure; takes well under a millisecond.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-Slot = Literal["", "digits", "spelling", "email", "address", "date"]
-"""What kind of thing the caller is in the middle of saying; "" for none."""
+from agent.turns import completeness, phrasebook, slots
+from agent.turns.slots import Slot as Slot
+from agent.turns.tokens import UNSPACED, ending, tokens
+
+_SAID_CHARS = 400
+"""Of what the agent said, only the end can still echo, or be a question that is answered."""
+_TAIL = 24
+"""Tokens at the end of a turn in which a slot may lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +24,8 @@ class Reading:
     words: int = 0
     """How many there are; of Chinese and Japanese, characters."""
     complete: float = 0.5
-    """Probability that a turn with these words is over, from the words alone."""
+    """Probability that a turn with these words is over, from the words alone, if pauses within
+    turns and ends of turns were equally many: its log-odds are evidence to be added up."""
     slot: Slot = ""
     """The last thing said belongs to such a slot."""
     slot_open: bool = False
@@ -38,5 +45,55 @@ NO_WORDS = Reading(complete=0.0)
 
 def read(text: str, language: str, *, said: str = "") -> Reading:
     """Read a transcript; `said` is the newest of what the agent said, the question above all."""
-    words = len(text.split())
-    return Reading(words=words) if words else NO_WORDS
+    spoken = tokens(text, language)
+    if not spoken:
+        return NO_WORDS
+    said = said[-_SAID_CHARS:]
+    asks = ending(said) == "?"
+    bare = phrasebook.without_fillers(spoken, language)
+    holds = phrasebook.asks_for_time(spoken, language, answers=asks)
+    found = _slot(bare, language, said)
+    return Reading(
+        words=len(spoken),
+        complete=completeness.probability(
+            spoken,
+            language,
+            ending=ending(text),
+            holds=holds,
+            slot=found,
+            answers=asks,
+            reply=phrasebook.is_backchannel(spoken, language, answers=False),
+        ),
+        slot=found.slot,
+        slot_open=found.open,
+        holds=holds,
+        is_backchannel=phrasebook.is_backchannel(spoken, language, answers=asks),
+        objects=phrasebook.objects(spoken, language),
+        echoes=_echo_share(spoken, tokens(said, language)),
+    )
+
+
+def _slot(bare: Sequence[str], language: str, said: str) -> slots.Found:
+    space = "" if language in UNSPACED else " "
+    asked = slots.wanted(space.join(tokens(said, language)))
+    announced = slots.wanted(space.join(bare))
+    return slots.find(bare[-_TAIL:], language, asked, announced)
+
+
+def _echo_share(spoken: Sequence[str], said: Sequence[str]) -> float:
+    """Length of the longest common subsequence over the number of words spoken.
+
+    Bit-parallel (Hyyrö 2004, "Bit-parallel LCS-length computation revisited"): one addition of
+    wide integers a word.
+    """
+    if not said:
+        return 0.0
+    places: dict[str, int] = {}
+    for index, token in enumerate(spoken):
+        places[token] = places.get(token, 0) | 1 << index
+    full = (1 << len(spoken)) - 1
+    row = full
+    for token in said:
+        matched = row & places.get(token, 0)
+        row = ((row + matched) | (row - matched)) & full
+    return (len(spoken) - row.bit_count()) / len(spoken)
