@@ -6,6 +6,7 @@ import { Call } from "./call.js";
 import { LatencyPanel } from "./latency.js";
 import { Microphone } from "./microphone.js";
 import { LANGUAGE_NAMES, Line, language, recall, remember } from "./strings.js";
+import { TimelinePanel } from "./timeline.js";
 import { Transcript } from "./transcript.js";
 import { VoicePanel } from "./voice.js";
 
@@ -52,6 +53,12 @@ class Page {
       empty: $("latency-empty"),
       summary: $("latency-summary"),
     });
+    this.timeline = new TimelinePanel({
+      panel: $("timeline-details"),
+      list: $("timeline-turns"),
+      empty: $("timeline-empty"),
+      summary: $("timeline-summary"),
+    });
     this.voicePanel = new VoicePanel(
       {
         panel: $("voice-panel"),
@@ -96,7 +103,9 @@ class Page {
       if (event.key === "Escape" && ringing && !$("token-dialog").open) this.hangUp();
     });
     window.addEventListener("pagehide", () => this.call?.hangUp());
-    if (window.matchMedia("(max-width: 56rem)").matches) $("latency-details").open = false;
+    if (window.matchMedia("(max-width: 56rem)").matches) {
+      $("latency-details").open = $("timeline-details").open = false;
+    }
   }
 
   /** Writes every text anew, in the language of the moment. */
@@ -107,6 +116,7 @@ class Page {
     other.lang = language.code === "zh" ? "en" : "zh-CN";
     for (const line of Object.values(this.lines)) line.render();
     this.latency.render();
+    this.timeline.render();
     this.voicePanel.render();
     this.renderControls();
     if (this.personas.length === 0) this.showPersonas();
@@ -224,6 +234,7 @@ class Page {
     this.lines.status.say("stateMicrophone");
     this.transcript.clear(persona.name, persona.language);
     this.latency.clear();
+    this.timeline.clear();
     $("call-name").textContent = persona.name;
     $("call-name").lang = persona.language;
     $("call-clock").textContent = "0:00";
@@ -301,6 +312,8 @@ class Page {
         return;
       case "turn-latency":
         return this.latency.add(data);
+      case "turn-timeline":
+        return this.timeline.add(data);
       case "notice":
         return this.showNotice(data.code, data.text);
     }

@@ -7,7 +7,7 @@ ear's clock.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 from agent.turns.events import (
@@ -83,6 +83,10 @@ class Decision:
     kind: str
     """"end", "drop", "interrupt", "duck", "hold", "restore", "speculate", "discard", "murmur"."""
     reason: str = ""
+    probability: float | None = None
+    """That the turn was over, where it was decided that it is."""
+    silence_ms: int | None = None
+    """After which that was decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,7 @@ class _Parts:
 
     spans: list[_Part] = field(default_factory=list)
     judgements: list[tuple[float, Weighed]] = field(default_factory=list)
-    decisions: list[tuple[float, str, str]] = field(default_factory=list)
+    decisions: list[tuple[float, Decision]] = field(default_factory=list)
 
     def begin(self, lane: Lane, kind: str, at_s: float) -> None:
         self.end(lane, at_s)
@@ -149,6 +153,9 @@ class _Parts:
             if span.lane == lane and span.to_s is None:
                 span.to_s, span.reason = max(at_s, span.from_s), reason
                 span.kind = kind or span.kind
+
+    def decided(self, kind: str, at_s: float, reason: str = "") -> None:
+        self.decisions.append((at_s, Decision(0, kind, reason)))
 
     def forget(self, before_s: float) -> None:
         """Drop what ended before; open spans stay."""
@@ -249,10 +256,11 @@ class Timeline:
         parts.end("caller", now_s)
         self._turn_from_s = None
         if isinstance(step, DropTurn):
-            parts.decisions.append((now_s, "drop", step.reason))
+            parts.decided("drop", now_s, step.reason)
             return None if self._busy or self._from_s is None else self._draw(now_s)
-        reason = "" if step.probability is None else f"{step.probability:.2f}"
-        parts.decisions.append((now_s, "end", reason))
+        silence_ms = round((now_s - step.stopped_s) * 1000)
+        end = Decision(0, "end", probability=step.probability, silence_ms=silence_ms)
+        parts.decisions.append((now_s, end))
         if step.draft is not None:
             parts.end("draft", now_s, kind="adopted")
         return None
@@ -261,25 +269,25 @@ class Timeline:
         parts = self._parts
         match step:
             case Duck():
-                parts.decisions.append((now_s, "duck", ""))
+                parts.decided("duck", now_s)
                 parts.begin("floor", "duck", now_s)
             case Hold():
-                parts.decisions.append((now_s, "hold", ""))
+                parts.decided("hold", now_s)
                 parts.begin("floor", "hold", now_s)
             case Restore(reason):
-                parts.decisions.append((now_s, "restore", reason))
+                parts.decided("restore", now_s, reason)
                 parts.end("floor", now_s, reason=reason)
             case Interrupt(_, reason):
-                parts.decisions.append((now_s, "interrupt", reason))
+                parts.decided("interrupt", now_s, reason)
                 parts.end("floor", now_s, reason=reason)
             case Speculate():
-                parts.decisions.append((now_s, "speculate", ""))
+                parts.decided("speculate", now_s)
                 parts.begin("draft", "begun", now_s)
             case Discard(_, reason):
-                parts.decisions.append((now_s, "discard", reason))
+                parts.decided("discard", now_s, reason)
                 parts.end("draft", now_s, reason=reason, kind="dropped")
             case Murmur():
-                parts.decisions.append((now_s, "murmur", ""))
+                parts.decided("murmur", now_s)
 
     def _draw(self, end_s: float) -> Picture:
         """Close the picture under way; the caller's turn, if one is, begins the next."""
@@ -320,8 +328,8 @@ def _drawn(number: int, parts: _Parts, from_s: float, end_s: float) -> Picture:
             if from_s <= at_s <= to_s
         ),
         tuple(
-            Decision(ms(at_s), kind, reason)
-            for at_s, kind, reason in parts.decisions
+            replace(decision, at_ms=ms(at_s))
+            for at_s, decision in parts.decisions
             if from_s <= at_s <= to_s
         ),
     )

@@ -141,16 +141,28 @@ class _Turn:
         )
 
     def _decision(self, decision: Decision) -> str:
-        if decision.kind not in ("end", "interrupt", "drop"):
+        if decision.kind not in _DECIDED:
             return ""
         x = self._x(decision.at_ms)
-        said = f"{decision.kind} at {decision.at_ms} ms"
-        said += f": {decision.reason}" if decision.reason else ""
+        said = decided(decision)
         return (
             f'<line class="{decision.kind}" stroke-width="2" x1="{x}" x2="{x}" '
             f'y1="{HEAD_HEIGHT - 4}" y2="{self._bottom}"><title>{escape(said)}</title></line>'
             + _text(x + 4, self._bottom + 30, said, "", "start" if x < WIDTH / 2 else "end")
         )
+
+
+_DECIDED = {"end": "turn over", "interrupt": "the agent yields", "drop": "no turn"}
+
+
+def decided(decision: Decision) -> str:
+    """Say in words what was decided, and why."""
+    said = f"{_DECIDED[decision.kind]} at {decision.at_ms} ms"
+    if decision.silence_ms is not None:
+        said += f", {decision.silence_ms} ms after the last word"
+    if decision.probability is not None:
+        said += f" ({decision.probability:.2f})"
+    return said + (f": {decision.reason}" if decision.reason else "")
 
 
 def judged(judgement: Judgement) -> str:
