@@ -12,7 +12,14 @@ from pathlib import Path
 from agent.config import Config, TurnsConfig, apply_override
 from agent.persona import TurnTemperament, load_personas, read_persona
 from agent.tables import ConfigError, Problem, fit, unknown
-from agent.turns.comparison import Comparison, SoundMet, TurnChange, TurnTaken, compare
+from agent.turns.comparison import (
+    Comparison,
+    SoundMet,
+    TurnChange,
+    TurnTaken,
+    Verdict,
+    compare,
+)
 from agent.turns.replay import NotReplayable, Record, Settings, read_record, replay
 from agent.turns.timeline import pictures
 from agent.turns.timeline_svg import drawing
@@ -191,13 +198,15 @@ def _verdict(unchanged: bool, found: Comparison) -> list[str]:
     lines = []
     if unchanged:
         lines.append("The settings are the same, so the code that decides has changed since.")
-    counts = [
-        f"{found.count('earlier')} turns end earlier",
-        f"{found.count('later')} later",
-        f"{found.count('cut off')} are cut off in a pause",
-        f"{found.count('joined')} are one with the turn before",
-    ]
-    lines.append(", ".join(counts) + ".")
+    kinds: dict[Verdict, str] = {
+        "earlier": "over earlier",
+        "later": "over later",
+        "cut off": "cut off in a pause",
+        "joined": "one with the turn before",
+        "other": "otherwise",
+    }
+    counts = [f"{found.count(kind)} {said}" for kind, said in kinds.items() if found.count(kind)]
+    lines.append(f"Of {len(found.turns)} turns {', '.join(counts) or 'none changes'}.")
     if found.noticed_s is None:
         return [*lines, "The caller would have noticed nothing."]
     lines.append(

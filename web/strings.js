@@ -47,7 +47,7 @@ const STRINGS = {
     input_habit: "your habit {value}",
     lane_caller: "You",
     lane_over: "Turn over?",
-    lane_draft: "Early answer",
+    lane_draft: "Draft",
     lane_floor: "Its voice",
     lane_agent: "Agent",
     span_caller_speech: "{from} ms: you speak for {length} ms",

@@ -181,10 +181,12 @@ class Drawing {
   drawJudgements() {
     const top = this.top("over");
     const y = (probability) => top + 6 + (1 - probability) * (LANES.over - 12);
-    const points = this.turn.judgements.map((it) => `${this.x(it.at_ms)},${y(it.probability)}`);
-    const curve = make("polyline", { points: points.join(" "), class: "timeline-curve" });
-    curve.setAttribute("aria-hidden", "true");
-    this.svg.append(curve);
+    for (const pause of new Set(this.turn.judgements.map((it) => it.pause))) {
+      const own = this.turn.judgements.filter((it) => it.pause === pause);
+      const points = own.map((it) => `${this.x(it.at_ms)},${y(it.probability)}`).join(" ");
+      const curve = make("polyline", { points, class: "timeline-curve", "aria-hidden": "true" });
+      this.svg.append(curve);
+    }
     for (const judgement of this.turn.judgements) {
       const at = { cx: this.x(judgement.at_ms), cy: y(judgement.probability) };
       const dot = make("circle", { ...at, r: 3.5 });

@@ -67,6 +67,8 @@ class Judgement:
     """How likely it was that the turn was over, and from what."""
 
     at_ms: int
+    pause: int
+    """Which pause of the call it was; those of one pause belong together."""
     probability: float
     needed_ms: int
     """Silence after which the turn would have ended."""
@@ -318,6 +320,7 @@ def _drawn(number: int, parts: _Parts, from_s: float, end_s: float) -> Picture:
         tuple(
             Judgement(
                 ms(at_s),
+                said.pause,
                 round(said.probability, 3),
                 round(said.needed_s * 1000),
                 said.sound,

@@ -6,16 +6,17 @@ choice of light or dark.  Pure.
 
 from collections.abc import Sequence
 from html import escape
+from itertools import groupby
 
 from agent.turns.timeline import LANES, Decision, Judgement, Lane, Picture
 
 WIDTH = 1000
-LEFT = 130
+LEFT = 110
 RIGHT = 16
 LANE_HEIGHT = 26
 SCORE_HEIGHT = 56
 HEAD_HEIGHT = 30
-FOOT_HEIGHT = 34
+FOOT_HEIGHT = 30
 TICK_WIDTH = 70
 """Least distance of two times on the axis."""
 TICKS_MS = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
@@ -23,7 +24,7 @@ TICKS_MS = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 _TITLES: dict[Lane, str] = {
     "caller": "caller",
     "over": "turn over?",
-    "draft": "answer begun early",
+    "draft": "early answer",
     "floor": "agent's voice",
     "agent": "agent",
 }
@@ -86,8 +87,9 @@ class _Turn:
 
     def svg(self) -> str:
         picture = self._picture
-        head = f"turn {picture.number}, from {picture.from_s:.2f} s of the call"
-        parts = [_text(16, 19, head), *self._axis(), *self._lanes()]
+        head = f"turn {picture.number}, at {picture.from_s:.2f} s of the call"
+        shown = (decided(each) for each in picture.decisions if each.kind in _DECIDED)
+        parts = [_text(16, 19, " · ".join((head, *shown))), *self._axis(), *self._lanes()]
         parts += [self._score(judgement) for judgement in picture.judgements]
         parts += [self._decision(decision) for decision in picture.decisions]
         return "".join(parts)
@@ -126,8 +128,8 @@ class _Turn:
                 f'width="{max(1.0, round(to_x - x, 1))}" height="{LANE_HEIGHT - 11}">'
                 f"<title>{escape(said)}</title></rect>"
             )
-        points = " ".join(f"{self._x(j.at_ms)},{self._y(j)}" for j in self._picture.judgements)
-        if len(self._picture.judgements) > 1:
+        for _, judgements in groupby(self._picture.judgements, lambda each: each.pause):
+            points = " ".join(f"{self._x(each.at_ms)},{self._y(each)}" for each in judgements)
             parts.append(f'<polyline class="curve" points="{points}"/>')
         return parts
 
@@ -144,11 +146,9 @@ class _Turn:
         if decision.kind not in _DECIDED:
             return ""
         x = self._x(decision.at_ms)
-        said = decided(decision)
         return (
-            f'<line class="{decision.kind}" stroke-width="2" x1="{x}" x2="{x}" '
-            f'y1="{HEAD_HEIGHT - 4}" y2="{self._bottom}"><title>{escape(said)}</title></line>'
-            + _text(x + 4, self._bottom + 30, said, "", "start" if x < WIDTH / 2 else "end")
+            f'<line class="{decision.kind}" stroke-width="2" x1="{x}" x2="{x}" y1="{HEAD_HEIGHT}" '
+            f'y2="{self._bottom}"><title>{escape(decided(decision))}</title></line>'
         )
 
 
