@@ -388,6 +388,8 @@ class TurnTaker:
         """Have the pause's sound scored again, while the answer can still matter."""
         if pause.scoring or pause.sound is None or silence_s > RESCORE_UNTIL_S:
             return []
+        if self._beat.run_s:
+            return []  # the first sounds of a next word would be judged as the end of the turn
         if silence_s + EPSILON_S < pause.scored_after_s + RESCORE_EVERY_S:
             return []
         ends_s = pause.judgement.needed_s if pause.judgement and pause.reading else silence_s + 1
