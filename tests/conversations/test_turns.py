@@ -77,14 +77,6 @@ def test_a_late_transcript_delays_the_answer_and_nothing_else() -> None:
     assert call.sounded()[0][0] - stopped_s > 2.0
 
 
-def test_a_slow_model_is_waited_for_in_silence() -> None:
-    call = Call(llm=answers("Done thinking.", first_token_s=4.0))
-    stopped_s = call.says("think hard", at=2.0)
-    call.run(until=10)
-    assert call.words() == "Done thinking"
-    assert call.sound_between(0, stopped_s + 4.0) == 0
-
-
 def test_partial_transcripts_are_shown_while_the_caller_speaks() -> None:
     call = Call(llm=answers("Okay then."))
     call.says("one two three four five six seven eight", at=1.0)
