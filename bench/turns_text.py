@@ -130,7 +130,7 @@ _CORPORA = {
     },
 }
 _LONGEST = {"en": 40, "zh": 60}
-_OWN_WEIGHT = 6.0
+_OWN_WEIGHT = {"en": 6.0, "zh": 10.0}
 """Our own utterances are the nearest to what callers say, and few."""
 _REPLY_SHARE = 0.2
 """Of all turns: replies as short as "yes" or "thank you" are next to nothing of the corpora.  They
@@ -140,27 +140,29 @@ _REPLY_TOKENS = {"en": 3, "zh": 4}
 
 def examples(language: str, corpora: Path | None) -> Iterator[Example]:
     """All examples of a language; the same on every run."""
-    replies: list[str] = []
+    replies: list[tuple[str, float]] = []
     mass = 0.0
     for example in _longer(language, corpora, replies):
         mass += example.weight if example.over else 0.0
         yield example
-    weight = mass * _REPLY_SHARE / (1 - _REPLY_SHARE) / len(replies)
-    for text in replies:
+    unit = mass * _REPLY_SHARE / (1 - _REPLY_SHARE) / sum(share for _, share in replies)
+    for text, share in replies:
         # Each side of the split gets its share of the whole mass.
-        yield Example(text, True, weight * 0.7, "train", "replies")
-        yield Example(text, True, weight * 0.15, "calibrate", "replies")
+        yield Example(text, True, unit * share * 0.7, "train", "replies")
+        yield Example(text, True, unit * share * 0.15, "calibrate", "replies")
 
 
-def _longer(language: str, corpora: Path | None, replies: list[str]) -> Iterator[Example]:
+def _longer(
+    language: str, corpora: Path | None, replies: list[tuple[str, float]]
+) -> Iterator[Example]:
     """All but the shortest of our own utterances, which go into `replies`."""
+    weight = _OWN_WEIGHT[language]
     for own in turns_text_own.utterances(language):
         space = " " if language == "en" else ""
         if len(own.parts) == 1 and len(tokens(own.parts[0], language)) <= _REPLY_TOKENS[language]:
-            if "{" not in own.family:
-                replies.append(own.parts[0])
-                continue
-        yield from _from_parts(list(own.parts), space, _part(own.family), "own", _OWN_WEIGHT)
+            replies.append((own.parts[0], 1 / own.siblings))
+            continue
+        yield from _from_parts(list(own.parts), space, _part(own.family), "own", weight)
     if corpora is None:
         return
     for source, (place, lines) in _CORPORA[language].items():

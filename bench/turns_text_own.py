@@ -469,6 +469,76 @@ _ZH = """
 那好吧
 那就 / {day} / 吧
 那我 / 再想想 / 吧
+你好 / 我要 / 投诉
+我想 / 投诉 / 你们的 / 快递员
+我要 / 报修
+我家 / {thing} / {trouble} / 能不能 / 派个人 / 来看看
+师傅 / 什么时候 / 能来
+{day} / 能来吗
+{day} / 上午 / 方便吗
+我 / {day} / 不在家 / 能不能 / 换个时间
+改到 / {day} / 行不行
+这样 / 可不可以
+能不能 / 快一点
+我 / 有点急
+帮我 / 叫一辆车 / 去 / {place}
+我在 / {place} / 门口 / 等你
+我 / 已经到 / {place} / 了
+我 / 没听清楚
+你 / 说慢一点
+声音 / 太小了 / 听不见
+信号 / 不太好
+我 / 已经 / 付过钱了
+钱 / 已经扣了 / 但是 / {thing} / {trouble}
+为什么 / 扣了我 / 两次钱
+这个月的 / 账单 / 怎么 / 这么多
+我的话费 / 还剩 / 多少
+套餐 / 怎么 / 办理
+最便宜的 / 是哪个
+有 / 优惠吗
+会员 / 有什么 / 好处
+需要 / 带 / 身份证吗
+你们 / 支持 / 货到付款吗
+发票 / 能不能 / 开公司的 / 抬头
+地址 / 写错了 / 要 / 改一下
+收件人 / 改成 / {name}
+帮我 / 转给 / {name}
+{name} / 在吗
+他 / 什么时候 / 回来
+麻烦 / 让他 / 给我 / 回个电话
+我 / 想听 / 故事
+再讲 / 一个
+我们来 / 猜谜语 / 吧
+你 / 会不会 / 画画
+老师 / 今天 / 教我们 / 写字
+我 / 作业 / 写完了
+妈妈 / 不让我 / 玩手机
+我 / 肚子饿了
+因为 / 下雨 / 所以 / 我们 / 没出去
+我觉得 / 这个 / 挺好的
+我觉得 / 不太 / 合适
+我 / 不喜欢 / 这个颜色
+有 / 大一号的 / 吗
+这个 / 能用 / 多久
+用了 / 不到 / 一个月 / 就 / {trouble}
+重启 / 也 / 没用
+你说的 / 那个 / 方法 / 我试过了
+登录 / 不上去
+验证码 / 一直 / 收不到
+从{place} / 坐地铁 / 过去 / 要多久
+附近 / 有没有 / 好吃的
+有没有 / {num}个人的 / 包间
+少放点 / 辣椒
+打包 / 带走
+我有 / {num}个问题 / 第一个 / 是 / {thing} / 怎么办
+就是 / 我上次 / 问的 / 那件事
+我 / 打电话 / 是想 / 问一下 / {thing}
+我 / 之前 / 跟你们 / 说过了
+把 / 宝剑 / 给我
+我 / 接受 / 这个任务
+卖给我 / {num}瓶 / 药水
+你 / 见过 / {quest} / 吗
+村长 / 让我 / 来找你
 """
 
 
@@ -480,6 +550,8 @@ class Own:
     """The template; what comes of it stays on one side of any split."""
     parts: tuple[str, ...]
     """What is said between the places where people pause."""
+    siblings: int
+    """How many utterances came of the template."""
 
 
 def utterances(language: str, each: int = 12) -> Iterator[Own]:
@@ -490,7 +562,8 @@ def utterances(language: str, each: int = 12) -> Iterator[Own]:
             continue
         made = {_filled(template, words, random.Random(f"{template}{n}")) for n in range(each)}
         for text in sorted(made):
-            yield Own(template, tuple(part.strip() for part in text.split("/")))
+            parts = tuple(part.strip() for part in text.split("/"))
+            yield Own(template, parts, len(made))
 
 
 def _filled(template: str, words: dict[str, str], choice: random.Random) -> str:

@@ -161,6 +161,8 @@ def _characters(said: Sequence[str]) -> Iterator[str]:
     yield f"f {said[0]} {length}"
     yield f"ff {''.join(said[:2])} {length}"
     yield f"f1 {''.join(said[:2])} {end[-1]}"
+    # 行不行, 有没有: a question by its form.
+    yield f"anota {end[-3] == end[-1] and end[-2] in '不没'}"
     yield f"any {'吗' in said} {'什' in said or '几' in said or '哪' in said} {length}"
 
 
