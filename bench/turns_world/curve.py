@@ -27,7 +27,7 @@ from bench.turns_world.baselines import acoustics_seed
 from bench.turns_world.ears_model import EarsModel, Source
 from bench.turns_world.latencies import Latencies
 from bench.turns_world.ledger import Ledger
-from bench.turns_world.scores import TurnOutcome
+from bench.turns_world.scores import Outcome
 from bench.turns_world.scripts import Script
 from bench.turns_world.world import Taker
 
@@ -55,7 +55,7 @@ class _Line:
 
 def listen(
     script: Script, make_taker: Callable[[Script], Taker], latencies: Latencies, seed: int
-) -> tuple[TurnOutcome, ...]:
+) -> Outcome:
     """Show a taker the turns of a script; return what it did in their pauses."""
     line = _line(script, seed)
     taker = make_taker(script)
@@ -94,7 +94,7 @@ def listen(
         if frame.change:
             observe(frame.change, ear_s)
         observe(frame.beat, ear_s)
-    return ledger.outcome(agent, ear_s).turns
+    return ledger.outcome(agent, ear_s)
 
 
 @lru_cache(maxsize=512)

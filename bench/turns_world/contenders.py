@@ -1,0 +1,115 @@
+"""The turn takers that are compared, each at its operating point, and the processes that play them.
+
+In: names, scripts, a stack.  Out: outcomes in the order of the scripts, the same ones whatever the
+number of processes.  A worker is told only names and scripts, so nothing of a call crosses
+processes but its outcome.
+"""
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import Any, TypeVar
+
+from agent.config import TurnsConfig
+from agent.persona import TurnTemperament
+from agent.turns.endpointing import TurnTaker
+from bench.turns_world.baselines import (
+    PIPECAT_TEXT_EXTRA_S,
+    PipecatTaker,
+    SmartTurnTaker,
+    VadTaker,
+)
+from bench.turns_world.curve import listen
+from bench.turns_world.latencies import Latencies
+from bench.turns_world.scores import Outcome
+from bench.turns_world.scripts import Script
+from bench.turns_world.world import Shell, Taker, play
+
+T = TypeVar("T")
+SCRIPTS_A_TASK = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A turn taker and what surrounds it."""
+
+    title: str
+    make: Callable[[Script], Taker]
+    shell: Shell = Shell()
+
+
+def parley(script: Script, *, cut_off_cost_s: float | None = None) -> Taker:
+    """Parley's own, with the default settings but for its operating knob."""
+    turns = TurnsConfig()
+    if cut_off_cost_s is not None:
+        turns = turns.model_copy(update={"cut_off_cost_s": cut_off_cost_s})
+    return TurnTaker(turns, TurnTemperament(), script.language)
+
+
+CONTENDERS = {
+    "parley": Contender("Parley", parley),
+    # The best of their settings at 600 ms in eot-bench's English report.
+    "vad": Contender("plain VAD", lambda _: VadTaker(0.6)),
+    "smart-turn": Contender(
+        "smart-turn", lambda _: SmartTurnTaker(1.0, threshold=0.21, action_delay_s=0.5)
+    ),
+    "pipecat": Contender(
+        "pipecat",
+        lambda _: PipecatTaker(),
+        Shell(first_text_extra_s=PIPECAT_TEXT_EXTRA_S, counts_begun_words=True),
+    ),
+}
+KNOB_S = (0.15, 0.25, 0.4, 0.6, 0.85, 1.2, 1.7, 2.4, 3.4, 5.0, 8.0, 14.0)
+"""Values of `cut_off_cost_s` for the curve."""
+
+
+def play_all(
+    name: str, scripts: Sequence[Script], latencies: Latencies, seed: int, *, processes: int
+) -> list[Outcome]:
+    """Play the scripts for a contender."""
+    tasks = [(name, part, latencies, seed) for part in _parts(scripts)]
+    return _run(_play, tasks, processes)
+
+
+def listen_all(
+    knobs_s: Sequence[float],
+    scripts: Sequence[Script],
+    latencies: Latencies,
+    seed: int,
+    *,
+    processes: int,
+) -> list[list[Outcome]]:
+    """Show the callers' turns to Parley's taker, for each value of its knob."""
+    tasks = [(knobs_s, part, latencies, seed) for part in _parts(scripts)]
+    by_script = _run(_listen, tasks, processes)
+    return [list(outcomes) for outcomes in zip(*by_script, strict=True)]
+
+
+def _parts(scripts: Sequence[Script]) -> list[Sequence[Script]]:
+    return [scripts[at : at + SCRIPTS_A_TASK] for at in range(0, len(scripts), SCRIPTS_A_TASK)]
+
+
+def _run(work: Callable[..., list[T]], tasks: Sequence[tuple[Any, ...]], processes: int) -> list[T]:
+    if processes == 1:
+        return list(chain.from_iterable(work(*task) for task in tasks))
+    # Spawned: the parent may have threads of numerical libraries, which a fork would copy halfway.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=spawn) as pool:
+        return list(chain.from_iterable(pool.map(work, *zip(*tasks, strict=True))))
+
+
+def _play(name: str, scripts: Sequence[Script], latencies: Latencies, seed: int) -> list[Outcome]:
+    contender = CONTENDERS[name]
+    return [
+        play(script, contender.make, latencies, seed, shell=contender.shell) for script in scripts
+    ]
+
+
+def _listen(
+    knobs_s: Sequence[float], scripts: Sequence[Script], latencies: Latencies, seed: int
+) -> list[tuple[Outcome, ...]]:
+    makers = [partial(parley, cut_off_cost_s=knob_s) for knob_s in knobs_s]
+    return [tuple(listen(script, make, latencies, seed) for make in makers) for script in scripts]
