@@ -64,13 +64,10 @@ class Drafts:
         self._services.metrics.draft_began()
 
     async def adopt(self, number: int | None) -> Draft | None:
-        """The turn is over: return its draft, if there is one that works; drops any other."""
+        """The turn is over: return its draft, if there is one; drops any other."""
         draft = self._draft
         if draft is None or draft.number != number:
             await self.drop("not the answer")
-            return None
-        if draft.reply.failure:
-            await self.drop(draft.reply.failure)
             return None
         self._draft = None
         reply, now_s = draft.reply, _now_s()

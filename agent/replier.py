@@ -39,7 +39,7 @@ from agent.frames import (
 )
 from agent.gate import Gate
 from agent.murmuring import Murmuring
-from agent.reply import DraftFailed, Reply, ReplyTimes, VoiceLost
+from agent.reply import Reply, ReplyTimes, VoiceLost
 from agent.reply_services import ReplyServices
 from agent.resumption import CutOff, go_on_in_other_words
 from agent.rtvi import ClientNotes
@@ -260,8 +260,6 @@ class Replier(FrameProcessor):
     async def _carry_out(self, reply: Reply, work: Awaitable[None]) -> None:
         try:
             await work
-        except DraftFailed:
-            pass  # who wants to adopt it sees that
         except VoiceLost:
             self._services.log.event("voice_lost")
             await self._notes.notice("tts-down", "")
@@ -269,10 +267,8 @@ class Replier(FrameProcessor):
         except Exception:
             logger.exception("a reply failed")
             self._services.metrics.error("call")
-            if reply.gate.is_open:
-                await self.push_frame(SpeechEndFrame(utterance=reply.utterance))
-            else:
-                reply.failure = "failed"
+            end = SpeechEndFrame(utterance=reply.utterance)
+            await reply.gate.do(lambda: self.push_frame(end))
 
     # Ending a reply.
 

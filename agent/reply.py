@@ -3,9 +3,9 @@
 In: a source of text (the language model, or a fixed phrase).  Out: speech frames for the
 transport, and what of them was heard.  A reply is a scope: it owns the model's stream, the
 synthesis and the runs of text in between (`agent.runs`), and cancelling it ends all three.  What
-it does in the world passes its gate: behind a closed one it is a draft, which thinks and speaks to
-itself, runs no tool, and fails at the first trouble.  It knows nothing of turns, pipelines or
-other replies.  Runs on the event loop's thread.
+it does in the world passes its gate: behind a closed one it is a draft, which thinks and speaks
+to itself, runs no tool, and waits where it would have to mend or excuse something.  It knows
+nothing of turns, pipelines or other replies.  Runs on the event loop's thread.
 """
 
 import asyncio
@@ -55,10 +55,6 @@ class VoiceLost(Exception):
     """The speech service did not come back in time; the reply cannot be spoken."""
 
 
-class DraftFailed(Exception):
-    """A part failed the reply while nobody heard it: it is not mended, but begun anew in time."""
-
-
 @dataclass(slots=True)
 class ReplyTimes:
     """Loop times of a reply's milestones; None until reached."""
@@ -96,8 +92,6 @@ class Reply:
     """Pieces of text that the model sent."""
     audio_s: float = 0.0
     """Seconds of audio made."""
-    failure: str = ""
-    """Why it failed behind its closed gate; "" if it did not."""
     _runs: Runs = field(init=False)
     _waiting: deque[Run] = field(default_factory=deque)
     # Bounded by `_keep_near`: the model's stream waits while the voice is far behind.
@@ -126,8 +120,7 @@ class Reply:
     async def answer(self, messages: list[Message]) -> None:
         """Ask the model and speak its answer.
 
-        Trouble with the model is spoken of, not raised.  Raises `VoiceLost`, and `DraftFailed`
-        while the gate is closed.
+        Trouble with the model is spoken of, not raised.  Raises `VoiceLost`.
         """
         await self._run(self._think(list(messages)))
 
@@ -157,8 +150,6 @@ class Reply:
                 tasks.create_task(self._speak(), name=f"speak-{self.utterance}")
         except* VoiceLost as group:
             raise VoiceLost("the speech service did not come back") from group.exceptions[0]
-        except* DraftFailed as group:
-            raise DraftFailed(self.failure) from group.exceptions[0]
 
     async def _source(self, source: Awaitable[None]) -> None:
         await source
@@ -247,7 +238,7 @@ class Reply:
         except LlmUnavailable as error:
             self.services.log.event("llm_failed", error=str(error), began=error.began)
             self.services.metrics.error("llm")
-            self._fail_draft("llm failed")
+            await self.gate.passed()  # maybe nobody will need to know
             await self.notes.notice("llm-down", "")
             await self._say_whole(self.services.phrases.say("llm_down"))
             return
@@ -317,14 +308,16 @@ class Reply:
                 return
             except (Unavailable, Overloaded, TextStalled) as error:
                 self._note_trouble("tts_lost", error)
-                self._fail_draft("tts failed")
                 spoken = self.heard.break_off(self.audio_s)
                 if silent_since_s is None or self.audio_s > began_s:
                     silent_since_s = asyncio.get_running_loop().time()
-                await self._wait_for_voice(silent_since_s + VOICE_BACK_WITHIN_S)
+                if self.gate.is_open:
+                    await self._wait_for_voice(silent_since_s + VOICE_BACK_WITHIN_S)
+                else:
+                    await self.gate.passed()
+                    silent_since_s = None
             except TtsError as error:
                 self._note_trouble("tts_failed", error)
-                self._fail_draft("tts failed")
                 spoken = self.heard.break_off(self.audio_s)
                 # It would fail there again: the sentence is lost, as far as it is written.
                 spoken = (sentence_end(run.text, start + spoken) or len(run.text)) - start
@@ -336,12 +329,6 @@ class Reply:
         self.services.metrics.error("tts")
         if isinstance(error, Overloaded):
             self.services.budget.overloaded(asyncio.get_running_loop().time())
-
-    def _fail_draft(self, failure: str) -> None:
-        """Give up while nobody hears it; does nothing once the gate is open."""
-        if not self.gate.is_open:
-            self.failure = failure
-            raise DraftFailed(failure)
 
     def _chunks(self, run: Run, start: int) -> AsyncGenerator[SpeechChunk, None]:
         """The audio of a run's text from `start` on."""

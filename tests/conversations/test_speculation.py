@@ -179,23 +179,32 @@ def test_an_interruption_right_after_the_release_stops_the_draft_like_any_answer
     assert "thirteen" not in str(call.context())
 
 
-def test_a_draft_the_model_fails_is_no_excuse_and_the_answer_is_asked_for_again() -> None:
-    call = Call(llm=quick(Fail(), Say("Here I am.")))
+def test_a_model_that_fails_a_draft_is_apologised_for_when_the_turn_is_over() -> None:
+    call = Call(llm=quick(Fail()))
     call.says("are you there", at=2.0)
     call.run(until=9)
-    assert call.words() == "Here I am"
-    assert not call.notes("notice")
-    [(_, dropped)] = call.log.named("draft_dropped")
-    assert dropped["reason"] == "llm failed"
+    [(failed_s, _)], [(told_s, _)] = call.log.named("llm_failed"), call.notes("notice")
+    assert failed_s < at(call, "end_turn") == told_s
+    assert call.words().startswith("Sorry")
 
 
-def test_a_voice_without_room_for_a_draft_is_given_no_more_of_them_for_a_while() -> None:
-    call = Call(llm=quick(Say("Wrong."), Say("First answer."), Say("Second answer.")))
+def test_a_model_that_fails_a_draft_nobody_needs_is_not_mentioned() -> None:
+    call = Call(llm=quick(Fail(), Say("Right answer.")))
+    breathless(call, "book me a table", "for seven people")
+    call.run(until=9)
+    assert call.words() == "Right answer"
+    assert call.log.named("llm_failed") and not call.notes("notice")
+
+
+def test_a_voice_without_room_for_a_draft_is_asked_again_for_the_answer_and_then_spared() -> None:
+    call = Call(llm=quick(Say("First answer."), Say("Second answer.")))
     call.tts.refuses = 1
     call.says("question one", at=2.0)
     call.says("question two", at=6.0)
     call.run(until=11)
     assert call.words() == "First answer Second answer"
+    first_s = call.log.named("end_turn")[0][0]
+    assert call.sounded()[0][0] - first_s <= call.tts.first_chunk_s + FRAME_S + 1e-6
     assert count(call, "parley_drafts_begun_total") == 1
 
 
