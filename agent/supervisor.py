@@ -25,6 +25,7 @@ from agent.child import Child
 from agent.config import Config, LlmConfig, Secrets, service_settings, write_resolved
 from agent.lifeline import EXIT_FAILED, EXIT_UNUSABLE
 from agent.persona import load_personas
+from agent.prepared import with_phrases_of_personas
 from agent.siblings import Siblings
 from agent.tables import ConfigError, Problem
 from tts.config import ServiceConfig
@@ -195,15 +196,16 @@ def plan(
 ) -> Children:
     """Decide which processes a configuration needs; starts none of them.
 
-    Leaves the configuration in the run folder for the workers.  Raises `ConfigError` when a
-    command cannot be put together.
+    Leaves the configuration in the run folder for the workers, and the phrases of personas for the
+    synthesis service.  Raises `ConfigError` when a command cannot be put together.
     """
     models = []
     tts_address, speech_address = config.tts.address, config.tts.http_address
     if not tts_address:
         tts_address = f"unix:{folder / 'tts.sock'}"
         speech_address = f"unix:{folder / 'speech.sock'}"
-        settings = with_voices_of_personas(config).model_dump_json()
+        service = with_phrases_of_personas(config, with_voices_of_personas(config), folder)
+        settings = service.model_dump_json()
         command = tts_command(settings, tts_address, speech_address, log_level)
         # The service asks for the daemon's token itself, whatever variable it stands in here.
         models.append(Child("tts", command, environment={TTS_TOKEN: secrets.token or ""}))

@@ -12,7 +12,7 @@ from typing import Any
 from loguru import logger
 
 from tts.audio_cache.phrases import Phrase
-from tts.errors import TtsError
+from tts.errors import TtsError, VoiceNotFound
 from tts.limits import Gate
 from tts.types import SynthesisRequest
 
@@ -37,6 +37,7 @@ class Preparing:
         if not phrases:
             return
         made = there = 0
+        missing = set[str]()
         for phrase in phrases:
             try:
                 if await self._is_kept(phrase.request):
@@ -45,6 +46,10 @@ class Preparing:
                     made += 1
                 else:
                     _left_out(phrase, "its audio is longer than cache.longest_s allows")
+            except VoiceNotFound as error:
+                if phrase.request.voice not in missing:  # a line a voice, not one a phrase
+                    _left_out(phrase, str(error))
+                missing.add(phrase.request.voice)
             except TtsError as error:
                 _left_out(phrase, str(error))
         left_out = len(phrases) - made - there

@@ -466,6 +466,17 @@ def test_phrases_that_cannot_be_made_are_told_by_line_and_the_others_are_made(
     asyncio.run(scenario())
 
 
+def test_phrases_of_a_voice_that_is_not_there_are_told_once(lines: list[dict[str, Any]]) -> None:
+    async def scenario() -> None:
+        async with running(engine()) as service:
+            bad = [Phrase(n, replace(HELLO, text=f"Hello {n}.", voice="eve")) for n in (1, 2, 3)]
+            await service.prepare((*bad, *PHRASES))
+        assert [line["line"] for line in lines if "left out" in line["message"]] == [1]
+        assert prepared(lines) == [(3, 0, 3)]
+
+    asyncio.run(scenario())
+
+
 def test_a_phrase_that_is_too_long_to_be_kept_is_told(lines: list[dict[str, Any]]) -> None:
     async def scenario() -> None:
         async with running(engine(), longest_s=0.5) as service:
