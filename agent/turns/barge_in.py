@@ -58,8 +58,7 @@ class Evidence:
     agent_dbfs: float = SILENT_DBFS
     """`Heartbeat.agent_dbfs`."""
     reading: Reading | None = None
-    """The newest words of this turn; None while none were transcribed.  The same object until
-    there are newer ones."""
+    """The newest words of this turn; None while none were transcribed."""
     reading_is_final: bool = False
     """`reading` holds all that was said so far: it was made at the pause that goes on."""
     key_pressed: bool = False
@@ -81,7 +80,6 @@ class State(Enum):
 class _Sound:
     """What the caller utters over the agent, from its first voice to the decision."""
 
-    began_s: float
     own_s: float = 0.0
     """Voice of their own in it."""
     stretch_s: float = 0.0
@@ -100,7 +98,8 @@ class BargeIn:
         self._own = OwnVoice()
         self._state = State.CLEAR
         self._sound: _Sound | None = None
-        self._judged: Reading | None = None
+        self._ducked_s = 0.0
+        self._judged = False  # the words up to the pause that goes on
         self._heard_s = 0.0
         self._has_spoken = False  # this reply has begun to sound
 
@@ -131,6 +130,7 @@ class BargeIn:
         `Interrupt` is given once while the agent is busy.
         """
         added_s = self._hear(evidence, now_s)
+        self._judged = self._judged and evidence.reading_is_final
         if not evidence.busy:
             self._state, self._sound, self._has_spoken = State.CLEAR, None, False
             return []
@@ -172,7 +172,7 @@ class BargeIn:
         if not added_s:
             return
         if sound is None:
-            sound = self._sound = _Sound(now_s)
+            sound = self._sound = _Sound()
         if now_s - sound.last_s > BREAK_S:
             sound.stretch_s = 0.0
         sound.own_s += added_s
@@ -191,7 +191,7 @@ class BargeIn:
 
     def _by_words(self, sound: _Sound, evidence: Evidence) -> list[Reaction]:
         reading = evidence.reading
-        if reading is None or reading is self._judged:
+        if reading is None or self._judged:
             return []
         far = self._own.is_far(sound.loudest_dbfs)
         echoed = reading.echoes >= ECHOED
@@ -199,7 +199,7 @@ class BargeIn:
             return [self._interrupt("objects")]
         if not evidence.reading_is_final:
             return []
-        self._judged = reading
+        self._judged = True
         if far:
             return self._restore("quiet voice")
         if echoed:
@@ -217,7 +217,7 @@ class BargeIn:
         sounds = quiet_s < FRAME_S
         match self._state:
             case State.CLEAR if sounds and self._lasts(sound, self._config.duck_ms):
-                self._state = State.DUCKED
+                self._state, self._ducked_s = State.DUCKED, now_s
                 return [Duck(), *self._while_ducked(sound, evidence, now_s)]
             case State.DUCKED:
                 return self._while_ducked(sound, evidence, now_s)
@@ -229,7 +229,7 @@ class BargeIn:
         if now_s - sound.last_s + EPSILON_S >= OVER_S:
             return self._speak_on("short sound")
         if self._own.is_far(sound.loudest_dbfs):
-            if now_s - sound.began_s + EPSILON_S < FAR_S:
+            if now_s - self._ducked_s + EPSILON_S < FAR_S:
                 return []
             self._own.put_behind(sound.loudest_dbfs, now_s)
             return self._restore("quiet voice")

@@ -49,13 +49,13 @@ def above(agent: np.ndarray, heard: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("coupling_db", [-10.0, -18.0, -25.0])
 @pytest.mark.parametrize("lag_frames", [0, 4, 11, 15])
-def test_an_echo_is_explained_a_second_into_the_greeting(
+def test_an_echo_is_explained_two_seconds_into_the_greeting(
     coupling_db: float, lag_frames: int
 ) -> None:
     agent = np.concatenate((silence(1), voice(6, seed=1)))
     excess = above(agent, line(echo_of(agent, coupling_db, lag_frames)))
     learnt = int(np.argmax(np.isfinite(excess)))
-    assert learnt <= 50 + KNOWN_FRAMES + 25
+    assert learnt <= 50 + 2 * KNOWN_FRAMES
     assert np.mean(excess[learnt:] > 0) < 0.02
 
 
