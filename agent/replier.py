@@ -80,10 +80,15 @@ class Replier(FrameProcessor):
 
     @property
     def said(self) -> str:
-        """The newest of what the agent said, as far as it is written."""
-        if self._reply:
-            return self._reply.heard.text
-        return self._conversation.last_said
+        """The newest of what the agent said, as far as it has sounded.
+
+        What is written but was not said yet is no question that the caller could answer.
+        """
+        reply = self._reply
+        sounded = (
+            reply.heard.heard(self._services.playback.sent_s(reply.utterance)) if reply else ""
+        )
+        return sounded or self._conversation.last_said
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """React to turns, interruptions and playback; pass everything else on."""

@@ -16,7 +16,7 @@ LONG = (
 def interrupted_at(when_s: float, **options: object) -> Call:
     """A long answer (from about 2.5 s on) that the caller talks into at `when_s`."""
     call = Call(llm=FakeLlm([Say(LONG), Say("New answer.")]), **options)  # type: ignore[arg-type]
-    call.says("go on", at=1.0)
+    call.says("go on please", at=1.0)
     call.says("stop please", at=when_s)
     return call.run(until=when_s + 8)
 
@@ -69,7 +69,7 @@ def test_cutting_in_while_the_model_thinks_cancels_it_and_keeps_both_turns() -> 
 def test_cutting_in_while_the_voice_works_cancels_it() -> None:
     call = Call(llm=FakeLlm([Say("Never heard."), Say("New answer.")]))
     call.tts.first_chunk_s = 2.0
-    call.says("go on", at=1.0)
+    call.says("go on please", at=1.0)
     call.says("wait a second", at=2.6)
     call.run(until=12)
     assert call.tts.cancelled == 1
@@ -186,3 +186,17 @@ def test_the_model_reads_what_was_heard_while_the_caller_still_talks() -> None:
     assert remembered in primed
     # Next to it stands only the caller's new turn.
     assert call.llm.asked[1][:-1] == call.llm.primed[primed.index(remembered)]
+
+
+def test_agreeing_before_the_agent_has_asked_is_no_answer() -> None:
+    text = "The flight leaves at nine and gets there at ten. Shall I book it for you?"
+    agreed, answered = (Call(llm=FakeLlm([Say(text), Say("Booked.")])) for _ in range(2))
+    for call, at_s in ((agreed, 3.2), (answered, 7.5)):
+        call.says("when is it", at=1.0)
+        call.says("okay", at=at_s, word_s=0.4)
+        call.run(until=12)
+    assert (
+        agreed.words() == "The flight leaves at nine and gets there at ten Shall I book it for you"
+    )
+    assert agreed.reason == "test over" and len(agreed.llm.asked) == 1
+    assert answered.words().endswith("Booked")
