@@ -148,6 +148,51 @@ how long / will it take
 how long does the delivery / take / to / {place}
 when / do you open
 what time / do you close / on / {day}
+what time do you close
+what time do you open / tomorrow
+are you open / on sundays
+which one / is better
+the red one
+the big one / please
+the one / in the middle
+a black one
+just one
+two more / please
+thank you so much
+thanks a lot / for your help
+that's very kind / of you
+can i pay / by card
+do you take / cash
+is there / parking
+is it / free
+how far / is it
+how do i / get there
+who am i / talking to
+where is / my order
+what's the / status of / my order
+i need / some help
+i'd like / a refund
+i changed / my mind
+it's / urgent
+it's / a present
+i'll / think about it
+i'll / wait
+let's / do that
+let's go / with / the first one
+i don't / like that
+i have / another question
+my phone / is / broken
+my screen / is / black
+my card / was / stolen
+it says / error / on / the screen
+there's / something / wrong / with / {thing}
+somebody / stole / my bag
+i lost / my keys
+i forgot / my password
+i can't / log in
+i can't / find / the {item}
+i can't / come / {day}
+we are / {num} / adults / and / two children
 where / are you located
 where can i / find / the {item}
 what / should i do / if / {thing} / {trouble}

@@ -83,6 +83,7 @@ _AGREEMENT: Mapping[str, str] = {
     "perfect | sounds good | makes sense | that's right | that's true | that makes sense | "
     "i understand | understood | fair enough | no way | interesting | absolutely | definitely | "
     "very good | very nice | oh really | oh okay | is that so | oh i see | thank you | thanks | "
+    "thank you very much | thank you so much | thanks a lot | "
     "that's good | that's great | that's fine | oh my | oh no | oh wow",
     "zh": "对 | 对的 | 对啊 | 对呀 | 是 | 是的 | 是啊 | 是呀 | 是吗 | 是吧 | 好 | 好的 | 好啊 | "
     "好呀 | 好吧 | 好嘞 | 行 | 行啊 | "

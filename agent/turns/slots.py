@@ -73,7 +73,7 @@ _ASKS: tuple[tuple[Kind, str], ...] = (
     ("code", r"注文番号|주문 ?번호"),
     ("count", r"how (many|much|old|long|far)"),
     ("count", r"多少[钱个人张份]|几[个位张份人间晚天瓶杯只件]|多大"),
-    ("email", r"\bemail\b|邮箱|邮件地址|电子邮件|メールアドレス|이메일"),
+    ("email", r"\bemail( address)?\b|邮箱|邮件地址|电子邮件|メールアドレス|이메일"),
     ("address", r"address|where .{0,20}(live|deliver|send|ship)"),
     ("address", r"地址|住在哪|住哪|送到哪|住所|주소"),
     ("spelling", r"\bspell|letter by letter"),
@@ -157,6 +157,13 @@ def _number(said: Sequence[str], language: str, topic: Wanted, run: Run) -> Foun
         return NO_SLOT
     if run.dangling:
         return Found("digits", 0.03)
+    if (
+        run.tokens == 1
+        and run.start
+        and len(run.signs) == 1
+        and said[run.start - 1] not in _ANNOUNCES
+    ):
+        return NO_SLOT  # "I don't have one"
     return Found("digits", _number_whole(run, language, topic))
 
 
@@ -218,7 +225,9 @@ def _zip_whole(signs: str, language: str) -> float:
     if language == "zh":
         return 0.04 if len(signs) < 6 else 0.96
     if re.search("[a-z]", signs):
-        return 0.96 if _POSTCODE.fullmatch(signs) else 0.06
+        # One of its signs is often misheard, so the count decides where the form does not.
+        misheard = (0.06, 0.25, 0.5, 0.7)[max(0, min(len(signs), 7) - 4)]
+        return 0.96 if _POSTCODE.fullmatch(signs) else misheard
     return 0.05 if len(signs) < 5 else 0.9
 
 

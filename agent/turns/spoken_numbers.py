@@ -54,6 +54,10 @@ _KOREAN = {
     "공": "0", "영": "0", "일": "1", "이": "2", "삼": "3", "사": "4", "오": "5", "육": "6",
     "칠": "7", "팔": "8", "구": "9",
 }  # fmt: skip
+_SMALL_WORDS = frozenset(
+    "am pm a i at in on of is it or so to the and for but my do we he no yes too ate won".split()
+)
+_WORDS_IN_RUNS = _SMALL_WORDS | {"as", "dot", "th", "um", "uh"}
 _UNSURE_CHINESE = frozenset("一两洞拐勾")
 """Characters that are digits only next to other digits."""
 
@@ -120,8 +124,20 @@ def _belongs(said: Sequence[str], index: int, language: str, numbers_wanted: boo
         return True
     if index >= 2 and said[index - 1] in ("in", "for") and _named_letter(said, index - 2):
         return True
+    if numbers_wanted and _glued(said, index):
+        return True
     last = index == len(said) - 1
     return token in _MISHEARD and index > 0 and (numbers_wanted or not last)
+
+
+def _glued(said: Sequence[str], index: int) -> bool:
+    """Letters written together beside a figure: "sw1 2qs"."""
+    token = said[index]
+    if not (token.isascii() and token.isalpha() and len(token) <= 3) or token in _SMALL_WORDS:
+        return False
+    return any(
+        _figures(beside) for beside in (*said[index + 1 : index + 2], *said[index - 1 : index])
+    )
 
 
 def _inside_a_letter(said: Sequence[str], index: int) -> bool:
@@ -145,10 +161,12 @@ def _read(part: Sequence[str], language: str) -> tuple[str, tuple[int, ...], boo
     in_words = 0
     times = 1
     index = 0
+    spelled = not any(is_number(token) and token != "o" for token in part)
     while index < len(part):
         token = part[index]
         index += 1
-        sign = _sign(token, part[index] if index < len(part) else "", language)
+        following = part[index] if index < len(part) else ""
+        sign = "o" if spelled and token == "o" else _sign(token, following, language)
         if token in _TIMES:
             times = _TIMES[token]
             continue
@@ -190,4 +208,7 @@ def _sign(token: str, following: str, language: str) -> str:
         return "" if following in _DIGITS or following in _TENS else _SCALES[token]
     if len(token) == 1 and token.isascii() and token.isalpha():
         return token
-    return token[0] if token in _NATO else ""
+    if token in _NATO:
+        return token[0]
+    written_together = len(token) <= 3 and token.isascii() and token.isalpha()
+    return token if written_together and token not in _WORDS_IN_RUNS else ""
