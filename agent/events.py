@@ -96,7 +96,7 @@ class CallLog:
         if self._dropped:
             entry["dropped_before"] = self._dropped
         for key, value in fields.items():
-            entry.update(self._shown(key, value))
+            entry.update(shown(key, value, log_text=self._log_text))
         if self._writer.post(lambda: self._file.write(entry)):
             self._dropped = 0
         else:
@@ -109,14 +109,16 @@ class CallLog:
             self._closed = True
             await self._writer.finish(self._file.close)
 
-    def _shown(self, key: str, value: Field) -> dict[str, object]:
-        if self._log_text or key in PLAIN_FIELDS:
-            return {key: value}
-        if isinstance(value, str):
-            return {f"{key}_chars": len(value)}
-        if isinstance(value, list) and any(isinstance(item, str) for item in value):
-            return {f"{key}_count": len(value)}
+
+def shown(key: str, value: Field, *, log_text: bool) -> dict[str, object]:
+    """Return what is written of a field."""
+    if log_text or key in PLAIN_FIELDS:
         return {key: value}
+    if isinstance(value, str):
+        return {f"{key}_chars": len(value)}
+    if isinstance(value, list) and any(isinstance(item, str) for item in value):
+        return {f"{key}_count": len(value)}
+    return {key: value}
 
 
 class _LineFile:
