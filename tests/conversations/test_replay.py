@@ -50,7 +50,7 @@ def lively(until: float, **persona: Any) -> Call:
 
 @pytest.fixture(scope="module")
 def call() -> Call:
-    return lively(until=26)
+    return lively(until=28)
 
 
 def test_a_replay_takes_every_decision_again_at_its_time(call: Call) -> None:
@@ -142,5 +142,5 @@ def test_the_page_is_shown_each_turn_once_it_is_over(call: Call) -> None:
 
 def test_a_minute_of_a_lively_call_takes_less_than_80_kb_of_log(call: Call) -> None:
     own = [line for line in lines(call) if '"beat"' in line or '"turn_settings"' in line]
-    per_minute = len("".join(own)) / 26 * 60
+    per_minute = len("".join(own)) / 28 * 60
     assert per_minute < 80_000
