@@ -116,6 +116,14 @@ class Reply:
         """It has begun to sound and has not ended."""
         return self.first_voice_s is not None and self.ended_s is None
 
+    @property
+    def said(self) -> str:
+        """Its text as far as it has sounded."""
+        words = self.speech.words_played(self.position_s)
+        if words == len(self.speech.words):
+            return self.speech.text
+        return self.speech.text[: self.speech.spans[words - 1][1]] if words else ""
+
 
 @dataclass(slots=True)
 class Draft:
@@ -153,6 +161,8 @@ class AgentModel:
     random: Random
     duck_db: float
     """How far a lowered voice is lowered."""
+    said_before: str = ""
+    """What it said before the reply under way."""
     first_text_extra_s: float = 0.0
     """What the pipeline adds before the voice gets its first text."""
     counts_begun_words: bool = False
@@ -168,6 +178,12 @@ class AgentModel:
     def busy(self) -> bool:
         """A reply is under way."""
         return self.reply is not None
+
+    @property
+    def said(self) -> str:
+        """The newest of what it said, as far as it has sounded."""
+        said = self.reply.said if self.reply else ""
+        return said or self.said_before
 
     # Beginning
 
@@ -245,6 +261,7 @@ class AgentModel:
         if reply is None:
             return None
         reply.cut, reply.ended_s = True, now_s
+        self.said_before = reply.said or self.said_before
         if reply.first_voice_s is None:
             return Cut(reply, 0, 0)
         held = reply.break_at_s is not None and reply.position_s >= reply.break_at_s
@@ -267,6 +284,7 @@ class AgentModel:
         if step_s <= 1e-9:
             if reply.position_s >= end_s - 1e-9:
                 reply.ended_s, self.reply = now_s, None
+                self.said_before = reply.speech.text
             return SILENT_DBFS
         levels = reply.speech.levels_dbfs
         level = levels[min(int(reply.position_s / FRAME_S + 0.5), len(levels) - 1)]

@@ -67,6 +67,7 @@ def listen(
         script.language,
         Random(f"{seed}/{script.id}/ears"),
     )
+    ears.said = lambda: agent.said_before
     waiting = list(zip(line.sources, script.exchanges, strict=True))
     over_s = 0.0  # the newest turn is over by now: nothing is to be decided until the next one
     ear_s = 0.0
@@ -84,7 +85,7 @@ def listen(
         if waiting and frame.now_s > waiting[0][0].start_s:
             source, exchange = waiting.pop(0)
             ears.sources.append(source)
-            ears.said = exchange.said
+            agent.said_before = exchange.said
             ledger.began(source, agent, uses_tool=exchange.uses_tool)
         if ears.sources and over_s == ears.sources[-1].end_s:
             continue

@@ -6,7 +6,7 @@ readings of the words are the real ones.  Pure; takes no decision.
 """
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
@@ -92,7 +92,7 @@ class EarsModel:
     turn_from_s: float = 0.0
     stopped_s: float = 0.0
     """End of the newest stretch of speech."""
-    said: str = ""
+    said: Callable[[], str] = str
     """What the agent said last."""
     _due: list[tuple[float, int, Observation]] = field(default_factory=list)
     _asked: int = 0
@@ -178,7 +178,7 @@ class EarsModel:
         heapq.heappush(self._due, (at_s, self._asked, observation))
 
     def _reading(self, text: str) -> Reading:
-        return reading_of(text, self.language, said=self.said[-SAID_CHARS:])
+        return reading_of(text, self.language, said=self.said()[-SAID_CHARS:])
 
     def _newest(self, ear_s: float) -> Source | None:
         """The source whose voice was heard last."""

@@ -104,12 +104,13 @@ class _Call:
             script.language,
             Random(f"{seed}/{script.id}/agent"),
             BargeInConfig().duck_db,
+            said_before=script.exchanges[0].said,
             first_text_extra_s=shell.first_text_extra_s,
             counts_begun_words=shell.counts_begun_words,
         )
         self._caller = CallerModel(script, latencies)
         self._ledger = Ledger(script, latencies)
-        self._ears.said = script.exchanges[0].said
+        self._ears.said = lambda: self._agent.said
         self._ear_s = 0.0
         self._level_dbfs = SILENT_DBFS  # what left the agent last
         self._busy = False
@@ -200,7 +201,6 @@ class _Call:
         self._cut = None
         text = self._caller.reply_text
         self._agent.answer(text, real_s, draft=turn.draft, tool=self._caller.uses_tool)
-        self._ears.said = text
 
     def _stop(self, real_s: float) -> None:
         cut = self._agent.stop(real_s)
