@@ -15,7 +15,7 @@ from tts.account import Account, Books
 from tts.audio.chain import Chain
 from tts.audio_cache.cache import AudioCache, Recorder
 from tts.audio_cache.phrases import Phrase
-from tts.audio_cache.preparing import Preparing
+from tts.audio_cache.preparing import CALM_S, Preparing
 from tts.audio_cache.recording import Recording
 from tts.choosing import Choice, Choosing
 from tts.config import LimitsConfig, ServiceConfig
@@ -310,13 +310,14 @@ class SynthesisService:
         if trial:
             await self.probe()
 
-    async def prepare(self, phrases: Sequence[Phrase]) -> None:
-        """Make phrases that are not in the cache, one after the other, while nobody is served.
+    async def prepare(self, phrases: Sequence[Phrase], *, calm_s: float = CALM_S) -> None:
+        """Make phrases that are not in the cache, one after the other, while nobody is served and,
+        if anybody was, `calm_s` have passed since.
 
         What cannot be made is left out with a line in the log.  Cancelling drops the phrase that is
         being made.
         """
-        preparing = Preparing(self._gate, is_kept=self._is_kept, make=self._make)
+        preparing = Preparing(self._gate, is_kept=self._is_kept, make=self._make, calm_s=calm_s)
         await preparing.run(phrases)
 
     async def refresh_voices(self) -> None:

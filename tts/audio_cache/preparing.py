@@ -7,7 +7,7 @@ loop's thread.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, Final
 
 from loguru import logger
 
@@ -18,16 +18,22 @@ from tts.types import SynthesisRequest
 
 Ask = Callable[[SynthesisRequest], Coroutine[Any, Any, bool]]
 
+CALM_S: Final = 10.0
+"""Time without a request after which nobody is served: within a conversation the next comes sooner,
+and what else the machine does for that must not wait for phrases."""
+
 
 class Preparing:
     """How a service makes its phrases."""
 
-    def __init__(self, gate: Gate, *, is_kept: Ask, make: Ask) -> None:
+    def __init__(self, gate: Gate, *, is_kept: Ask, make: Ask, calm_s: float = CALM_S) -> None:
         """`is_kept` raises a `TtsError` for a request that cannot be spoken; `make` speaks one, and
         tells whether it is kept then."""
         self._gate = gate
         self._is_kept = is_kept
         self._make = make
+        self._calm_s = calm_s
+        self._is_calm = True
 
     async def run(self, phrases: Sequence[Phrase]) -> None:
         """Make those that are missing, in order.  What fails is left out with a line in the log.
@@ -58,17 +64,28 @@ class Preparing:
     async def _make_alone(self, request: SynthesisRequest) -> bool:
         """Make a phrase, from its beginning again when somebody comes in between."""
         while True:
-            await self._gate.quiet.wait()
+            await self._calm()
             making = asyncio.create_task(self._make(request), name="tts-phrase")
             coming = asyncio.create_task(self._gate.busy.wait(), name="tts-phrase-gives-way")
             try:
                 await asyncio.wait((making, coming), return_when=asyncio.FIRST_COMPLETED)
                 if making.done():
                     return making.result()
+                self._is_calm = False
             finally:
                 making.cancel()
                 coming.cancel()
                 await asyncio.gather(making, coming, return_exceptions=True)
+
+    async def _calm(self) -> None:
+        """Return at once if nobody came since the last phrase, else when nobody does any more."""
+        while not (self._is_calm and self._gate.quiet.is_set()):
+            await self._gate.quiet.wait()
+            try:
+                await asyncio.wait_for(self._gate.busy.wait(), self._calm_s)
+                self._is_calm = False
+            except TimeoutError:
+                self._is_calm = True
 
 
 def _left_out(phrase: Phrase, reason: str) -> None:

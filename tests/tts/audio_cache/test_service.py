@@ -494,7 +494,8 @@ def test_phrases_wait_while_somebody_is_served_and_give_way_to_who_comes() -> No
         async with running(speaks) as service:
             first = asyncio.create_task(collect(service.stream(BYE)), name="first")
             await until(lambda: speaks.entered[-1] == (BYE.text, 0))
-            task = asyncio.create_task(service.prepare(PHRASES[:1]), name="phrases")
+            preparing = service.prepare(PHRASES[:1], calm_s=0.02)
+            task = asyncio.create_task(preparing, name="phrases")
             speaks.gate.release(3)
             await first
             # Now it is the phrase's turn; after its first step somebody else comes.
@@ -518,6 +519,27 @@ def test_phrases_wait_while_somebody_is_served_and_give_way_to_who_comes() -> No
                 *[HELLO.text] * 3,
             ]
             assert (await service.synthesize(HELLO)).cached
+
+    asyncio.run(scenario())
+
+
+def test_phrases_wait_for_the_next_request_of_a_conversation() -> None:
+    async def scenario() -> None:
+        speaks = engine(gate=threading.Semaphore(0))
+        assert speaks.gate is not None
+        async with running(speaks) as service:
+            talking = asyncio.create_task(collect(service.stream(BYE)), name="talk")
+            await until(lambda: service.streams == 1)
+            task = asyncio.create_task(service.prepare(PHRASES[:1], calm_s=60), name="phrases")
+            await asyncio.sleep(0)
+            speaks.gate.release(1000)
+            await talking
+            for seed in range(20):
+                await collect(service.stream(replace(BYE, seed=seed)))
+                await asyncio.sleep(0)
+            assert {text for text, _ in speaks.steps} == {BYE.text}
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(scenario())
 
