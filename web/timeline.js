@@ -229,7 +229,8 @@ class Drawing {
   followKeys() {
     this.parts.sort((a, b) => a.atMs - b.atMs);
     this.parts[0]?.shape.setAttribute("tabindex", 0);
-    this.svg.addEventListener("focusin", ({ target }) => {
+    // Not on the drawing: Chromium makes one that listens for the focus a stop of its own.
+    this.element.addEventListener("focusin", ({ target }) => {
       const part = this.parts.find(({ shape }) => shape === target);
       if (part) this.select(part);
     });

@@ -25,6 +25,39 @@ pytestmark = pytest.mark.real
 LOUD = re.compile(r"^([1-9]\d|100)$")
 LATENCY = {"endpoint_ms": 240, "stt_ms": 0, "llm_ms": 180, "tts_ms": 60, "send_ms": 20}
 
+TIMELINE = {
+    "turn": 2,
+    "from_s": 64.3,
+    "length_ms": 3000,
+    "spans": [
+        {"lane": "caller", "kind": "speech", "from_ms": 200, "to_ms": 1200},
+        {"lane": "caller", "kind": "silence", "from_ms": 1200, "to_ms": 1540},
+        {"lane": "draft", "kind": "adopted", "from_ms": 1320, "to_ms": 1540},
+        {"lane": "agent", "kind": "thinking", "from_ms": 1540, "to_ms": 1700},
+        {"lane": "agent", "kind": "speech", "from_ms": 1700, "to_ms": 3000},
+        {"lane": "floor", "kind": "duck", "from_ms": 2000, "to_ms": 2100},
+        {"lane": "floor", "kind": "hold", "from_ms": 2100, "to_ms": 2300, "reason": "backchannel"},
+        {"lane": "later", "kind": "unheard of", "from_ms": 0, "to_ms": 10},
+    ],
+    "judgements": [
+        {"at_ms": 1280, "pause": 1, "probability": 0.4, "needed_ms": 900, "sound": 0.45},
+        {
+            "at_ms": 1320,
+            "pause": 1,
+            "probability": 0.83,
+            "needed_ms": 340,
+            "sound": 0.8,
+            "words": 0.9,
+            "habit": 0.5,
+        },
+    ],
+    "decisions": [
+        {"at_ms": 1540, "kind": "end", "probability": 0.83, "silence_ms": 340},
+        {"at_ms": 2300, "kind": "restore", "reason": "backchannel"},
+        {"at_ms": 2350, "kind": "drop", "reason": "something new"},
+    ],
+}
+
 
 @dataclass
 class Open:
@@ -201,6 +234,93 @@ def test_foreign_messages_change_nothing(call: Open) -> None:
     expect(call.page.locator("#transcript li .text")).to_have_text(["<b>still</b> here"])
     expect(call.page.locator("#latency-turns li")).to_have_count(0)
     assert call.complaints.lines == []
+
+
+def parts(page: Page) -> list[str]:
+    """What the parts of the newest picture say of themselves, as they are drawn."""
+    options = page.locator("#timeline-turns li:first-child [role=option]")
+    return [option.get_attribute("aria-label") or "" for option in options.all()]
+
+
+def test_a_turn_is_drawn_with_what_was_decided_and_why(call: Open) -> None:
+    expect(call.page.locator("#timeline-empty")).to_be_visible()
+    call.daemon.tell(type="turn-timeline", **TIMELINE)
+    expect(call.page.locator("#timeline-empty")).to_be_hidden()
+    expect(call.page.locator("#timeline-turns .turn-head")).to_contain_text(["At 1:04.3"])
+    expect(call.page.locator("#timeline-summary")).to_have_text("no turn")
+    assert parts(call.page) == [
+        "200 ms: you speak for 1000 ms",
+        "1200 ms: you are silent for 340 ms",
+        "1320 ms: an answer is begun early; it is used 220 ms later",
+        "1540 ms: the agent thinks for 160 ms",
+        "1700 ms: the agent speaks for 1300 ms",
+        "2000 ms: the agent lowers its voice for 100 ms",
+        "2100 ms: the agent falls silent and keeps its place for 200 ms: "
+        "you only show that you listen",
+        "1280 ms: over with probability 0.40 (sound 0.45); it would end after 900 ms of silence",
+        "1320 ms: over with probability 0.83 (sound 0.80, words 0.90, your habit 0.50); "
+        "it would end after 340 ms of silence",
+        "1540 ms: your turn is over, 340 ms after your last word",
+        "2350 ms: this was no turn: something new",
+    ]
+    assert call.complaints.lines == []
+
+
+def test_parts_of_a_timeline_are_read_with_the_arrow_keys(call: Open) -> None:
+    call.daemon.tell(type="turn-timeline", **TIMELINE)
+    detail = call.page.locator(".timeline-detail")
+    expect(detail).to_have_text("Point at a part, or move through them with the arrow keys.")
+    call.page.locator("#timeline-details summary").focus()
+    call.page.keyboard.press("Tab")
+    expect(detail).to_have_text("200 ms: you speak for 1000 ms")
+    call.page.keyboard.press("ArrowLeft")
+    expect(detail).to_have_text("200 ms: you speak for 1000 ms")
+    call.page.keyboard.press("ArrowRight")
+    expect(detail).to_have_text("1200 ms: you are silent for 340 ms")
+    call.page.keyboard.press("End")
+    expect(detail).to_have_text("2350 ms: this was no turn: something new")
+    expect(call.page.locator("#timeline-turns [aria-selected=true]")).to_have_count(1)
+    call.page.keyboard.press("Tab")  # one stop for all of them
+    expect(call.page.locator("#timeline-turns :focus")).to_have_count(0)
+    call.page.click("#language")
+    assert parts(call.page)[0] == "200 毫秒：您说话 1000 毫秒"
+    assert parts(call.page)[6] == "2100 毫秒：对方停下等待 200 毫秒：您只是在应声"
+
+
+def test_a_part_of_a_timeline_is_read_by_pointing_at_it_or_near_it(call: Open) -> None:
+    call.daemon.tell(type="turn-timeline", **TIMELINE)
+    detail = call.page.locator(".timeline-detail")
+    call.page.locator(".draft-adopted").hover()
+    expect(detail).to_contain_text("an answer is begun early")
+    box = call.page.locator(".floor-hold").bounding_box()
+    assert box is not None
+    call.page.mouse.click(box["x"] + box["width"] + 2, box["y"] + box["height"] / 2)
+    expect(detail).to_contain_text("falls silent and keeps its place")
+
+
+def test_the_page_keeps_the_last_ten_timelines_newest_first(call: Open) -> None:
+    for number in range(13):
+        call.daemon.tell(type="turn-timeline", **{**TIMELINE, "turn": number, "from_s": number})
+    call.daemon.tell(type="turn-timeline", turn=99, length_ms="long")
+    heads = call.page.locator("#timeline-turns .turn-head span:first-child")
+    expect(heads).to_have_text([f"At 0:{number:04.1f}" for number in range(12, 2, -1)])
+    call.page.click("#hang-up")
+    expect(heads).to_have_count(10)
+    call.page.click("#again")
+    expect(call.page.locator("#mute")).to_be_enabled()
+    expect(heads).to_have_count(0)
+
+
+def test_a_long_turn_scrolls_in_its_own_frame(opened: Opened) -> None:
+    with opened(viewport={"width": 375, "height": 740}) as home:
+        start(home.page)
+        home.daemon.tell(type="turn-timeline", **{**TIMELINE, "length_ms": 60_000})
+        expect(home.page.locator("#timeline-details")).not_to_have_attribute("open", "")
+        home.page.click("#timeline-details summary")
+        frame = home.page.locator(".timeline-scroll")
+        expect(frame).to_be_visible()
+        assert frame.evaluate("(e) => e.scrollWidth > 3 * e.clientWidth")
+        assert home.page.evaluate("document.body.scrollWidth <= innerWidth")
 
 
 def test_the_microphone_level_moves_and_mute_stills_it(call: Open) -> None:
@@ -466,6 +586,7 @@ def test_nothing_is_cut_off_at_any_width(opened: Opened, width: int) -> None:
         home.daemon.tell(type="agent-text", utterance=1, text="An answer " * 40)
         home.daemon.tell(type="agent-ended", utterance=1, spoken_chars=200, interrupted=True)
         home.daemon.tell(type="turn-latency", turn=1, stages=LATENCY, total_ms=500)
+        home.daemon.tell(type="turn-timeline", **TIMELINE)
         home.daemon.tell(type="notice", code="tts-down", text="")
         expect(home.page.locator("#notice")).not_to_be_empty()
         assert home.page.evaluate(OVERFLOWING) == []
