@@ -169,7 +169,7 @@ class Acoustics:
         if hold is None:
             high = _END_OF.get(speech.kind, 0.1)
             return self._score(speech.language, "end", high, (speech.id, "end"), silence_s)
-        high = _LOOKS_COMPLETE if hold.looks_complete else -0.7 * _LOOKS_COMPLETE
+        high = _LOOKS_COMPLETE if hold.looks_complete else -0.5 * _LOOKS_COMPLETE
         high += _LONG * math.log2((hold.end_s - hold.start_s) / _USUAL_HOLD_S)
         key = (speech.id, str(hold.after))
         return self._score(speech.language, "hold", high, key, silence_s)

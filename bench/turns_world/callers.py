@@ -28,9 +28,9 @@ from bench.turns_world.scripts import (
 )
 from bench.turns_world.speaking import Speaker
 
-_HESITANCY = {"en": 1.1, "zh": 1.45}
+_HESITANCY = {"en": 1.03, "zh": 1.3}
 """So that callers hold as often as in eot-bench: see `bench.turns_world.speaking`."""
-_USUAL = {"Y": 0.7}
+_USUAL = {"Y": 0.7, "T": 1.4}
 """How usual answers of a kind are, where not as usual as all others."""
 _ADDS = {False: 0.5, True: 0.12}
 """How often callers add something to an answer; True is for short ones."""
