@@ -26,9 +26,10 @@ Reaction = Duck | Hold | Restore | Interrupt
 
 FAR_S = 0.5
 """Of a voice that is quieter than the caller's; after that it is background."""
-SHORT_S = 0.25
+SHORT_S = 0.22
 """Hardly a word is shorter: after less voice the agent speaks on while words are waited for, and
-only an objection interrupts."""
+only an objection interrupts.  After more, "um" for one, words are waited for in silence, also if
+the first transcript has none."""
 BREAK_S = 0.25
 """A pause that parts two sounds; the closure of a consonant is shorter."""
 OVER_S = 0.16
@@ -40,6 +41,8 @@ HUM_S = 0.45
 """A hum that lasts longer holds the agent like any other voice."""
 ECHOED = 0.6
 """Share of the words that the agent just said, from which on it has heard itself."""
+ECHOED_WORDS = 3
+"""Fewer words than these anybody may have said too."""
 _SOUNDS_DBFS = -70.0
 
 
@@ -65,6 +68,11 @@ class Evidence:
     """The caller holds the talk key down."""
     hum: float = 0.0
     """`Heartbeat.hum`: how much the voice of this run sounds like a closed-mouth "mm", 0 to 1."""
+
+
+def is_echo(reading: Reading) -> bool:
+    """Whether these are the agent's own words, come back."""
+    return reading.echoes >= ECHOED and reading.words >= ECHOED_WORDS
 
 
 class State(Enum):
@@ -148,7 +156,7 @@ class BargeIn:
         if self._mode == "never":
             self._sound = None
             return []
-        return self._by_words(sound, evidence) or self._by_voice(sound, evidence, now_s)
+        return self._by_words(sound, evidence, now_s) or self._by_voice(sound, evidence, now_s)
 
     # What is heard.
 
@@ -189,23 +197,24 @@ class BargeIn:
             return [self._interrupt("goes on")]
         return []
 
-    def _by_words(self, sound: _Sound, evidence: Evidence) -> list[Reaction]:
+    def _by_words(self, sound: _Sound, evidence: Evidence, now_s: float) -> list[Reaction]:
         reading = evidence.reading
         if reading is None or self._judged:
             return []
         far = self._own.is_far(sound.loudest_dbfs)
-        echoed = reading.echoes >= ECHOED
+        echoed = is_echo(reading)
         if reading.objects and not far and not echoed:
             return [self._interrupt("objects")]
         if not evidence.reading_is_final:
             return []
         self._judged = True
         if far:
+            self._own.put_behind(sound.loudest_dbfs, now_s)
             return self._restore("quiet voice")
         if echoed:
             return self._restore("echo")
         if not reading.words:
-            return self._restore("no words")
+            return [] if sound.own_s >= SHORT_S else self._restore("no words")
         if reading.is_backchannel:
             return self._restore("backchannel")
         if sound.own_s < SHORT_S:
@@ -234,7 +243,7 @@ class BargeIn:
             self._own.put_behind(sound.loudest_dbfs, now_s)
             return self._restore("quiet voice")
         hums = evidence.hum >= HUM and sound.stretch_s < HUM_S
-        if hums or not self._own.knows_echo or not self._lasts(sound, self._config.hold_ms):
+        if hums or not self._lasts(sound, self._config.hold_ms):
             return []
         self._state = State.HELD
         return [Hold()]

@@ -14,6 +14,7 @@ Pure.  Some 5 µs a frame, and 0.1 ms every fifth of a second while the agent sp
 
 import math
 from collections import deque
+from itertools import islice
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -26,13 +27,24 @@ _LAGS = 16
 that is compensated nowhere, and such an echo goes unnoticed."""
 _WINDOW_FRAMES = 150
 KNOWN_FRAMES = 50
-"""After a second of its own voice the agent can tell an echo."""
+"""After a second of its own voice the agent can tell an echo; after two it can also tell that
+what is somewhat like one is none."""
+_ASSUMED_DB = -6.0
+"""Coupling of the loudest echo there is."""
+_UNANSWERED_FRAMES = 5
+"""Quiet on the line though the echo of a loud moment was due after some delay: that delay has
+none."""
+_LOUD_DB = 8.0
+"""Up to this much below the agent's loudest frame it is loud."""
+_QUIET_DBFS = -55.0
+"""What is quieter is no voice to `agent.turns.vad` either."""
 _LEARN_EVERY_FRAMES = 10
 _LEAST_FRAMES = 20
 _ALIKE = 0.75
 """Least correlation of an echo over 2 s of the agent's voice: of real ones, in rooms of 0.15 to
 0.4 s and down to 7 dB above the noise, 95 % have more than 0.8; of a caller who talks all the time
 while the agent does, 95 % have less than 0.65."""
+_UNLIKE = 0.6
 _ALIKE_FRAMES = 100
 _ALIKE_IN_SHORT = 0.2
 """More is asked for the less there is to compare: 0.85 of 50 frames."""
@@ -54,8 +66,10 @@ class EchoGuard:
         """The loudest that the echo can be now; `SILENT_DBFS` where there is none."""
         self.coupling_db: float | None = None
         """Loudness of the echo less that of the agent's voice; None while there is no echo."""
-        self.frames = 0
-        """Of the agent's voice so far: from `KNOWN_FRAMES` on it is known whether there is one."""
+        self._frames = 0  # of the agent's voice so far
+        self._unanswered = [0] * _LAGS
+        self._loudest_dbfs = AGENT_SPEAKS_DBFS + _LOUD_DB
+        self._known = False
         kept = _WINDOW_FRAMES + _LAGS - 1
         self._said: deque[float] = deque([_FLOOR_DBFS] * kept, maxlen=kept)
         self._heard: deque[float] = deque([_FLOOR_DBFS] * _WINDOW_FRAMES, maxlen=_WINDOW_FRAMES)
@@ -69,15 +83,30 @@ class EchoGuard:
         """
         self._said.append(max(agent_dbfs, _FLOOR_DBFS))
         self._heard.append(max(level_dbfs, _FLOOR_DBFS))
+        if not self._known:
+            self._listen(level_dbfs)
         if agent_dbfs > AGENT_SPEAKS_DBFS:
-            self.frames += 1
-            if self.frames >= KNOWN_FRAMES and self.frames % _LEARN_EVERY_FRAMES == 0:
+            self._frames += 1
+            if self._frames >= KNOWN_FRAMES and self._frames % _LEARN_EVERY_FRAMES == 0:
                 self._compare()
-        if self.coupling_db is None:
-            return math.inf
-        self._expect(self.coupling_db)
-        self._weaken(self.coupling_db)
-        return level_dbfs - self.echo_dbfs
+        if self.coupling_db is not None:
+            self._expect(self.coupling_db)
+            self._weaken(self.coupling_db)
+        elif self._known:
+            self.echo_dbfs = SILENT_DBFS
+        return math.inf if self.echo_dbfs <= SILENT_DBFS else level_dbfs - self.echo_dbfs
+
+    def _listen(self, level_dbfs: float) -> None:
+        """While nothing is known: expect the worst, unless nothing comes back."""
+        recent = list(islice(reversed(self._said), _LAGS))
+        loudest = max(recent)
+        self._loudest_dbfs = max(self._loudest_dbfs, loudest)
+        if level_dbfs < _QUIET_DBFS:
+            for lag, said_dbfs in enumerate(recent):
+                self._unanswered[lag] += said_dbfs > self._loudest_dbfs - _LOUD_DB
+            self._known = min(self._unanswered) >= _UNANSWERED_FRAMES
+        speaks = loudest > AGENT_SPEAKS_DBFS
+        self.echo_dbfs = loudest + _ASSUMED_DB if speaks else SILENT_DBFS
 
     def _expect(self, coupling_db: float) -> None:
         said, lag = self._said, self._lag
@@ -100,7 +129,8 @@ class EchoGuard:
         heard = np.array(self._heard)
         alike = _correlations(said, heard)
         column = int(np.argmax(alike))
-        short = max(0.0, 1 - self.frames / _ALIKE_FRAMES)
+        short = max(0.0, 1 - self._frames / _ALIKE_FRAMES)
+        self._known = self._known or not short or alike[column] < _UNLIKE
         if alike[column] < _ALIKE + _ALIKE_IN_SHORT * short:
             return
         loudness = said[:, column]

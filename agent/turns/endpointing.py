@@ -18,7 +18,7 @@ from enum import Enum
 
 from agent.config import TurnsConfig
 from agent.persona import TurnTemperament
-from agent.turns.barge_in import ECHOED, BargeIn, Evidence
+from agent.turns.barge_in import BargeIn, Evidence, is_echo
 from agent.turns.events import (
     EPSILON_S,
     Action,
@@ -351,7 +351,7 @@ class TurnTaker:
         if turn.over_agent and pause.reading:
             if pause.reading.is_backchannel:
                 return "backchannel"
-            if pause.reading.echoes >= ECHOED:
+            if is_echo(pause.reading):
                 return "echo"
         if pause.text == "" and not turn.prefixes_due and not any(turn.prefixes):
             return "no words"

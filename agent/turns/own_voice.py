@@ -9,7 +9,7 @@ Pure.
 import math
 from collections import deque
 
-from agent.turns.echo import AGENT_SPEAKS_DBFS, KNOWN_FRAMES, EchoGuard
+from agent.turns.echo import EchoGuard
 from agent.turns.events import EPSILON_S, SILENT_DBFS
 
 FRAME_S = 0.02
@@ -19,8 +19,6 @@ else: people in the room and television are 10 dB down and more."""
 ABOVE_BACKGROUND_DB = 6.0
 """A voice over the background is louder by this."""
 FORGET_BACKGROUND_S = 4.0
-_NO_ECHO_FRAMES = 20
-"""Of the agent's voice, while the caller's line held none: an echo would have come back by then."""
 _SMOOTH_FRAMES = 3
 _STRETCH_S = 0.2
 """Shorter voice says little about how loud somebody speaks."""
@@ -42,7 +40,6 @@ class OwnVoice:
         self._powers: deque[float] = deque([0.0] * _SMOOTH_FRAMES, maxlen=_SMOOTH_FRAMES)
         self._background_dbfs = SILENT_DBFS
         self._background_s = -math.inf
-        self._unanswered_frames = 0
         self._run_s = 0.0
         self._above = False
         self._loudest_dbfs = SILENT_DBFS
@@ -57,26 +54,19 @@ class OwnVoice:
         self._powers.append(10 ** (level_dbfs / 10))
         self.loudness_dbfs = 10 * math.log10(sum(self._powers) / _SMOOTH_FRAMES + 1e-9)
         above_echo = self._echo.step(level_dbfs, agent_dbfs) > 0
-        # A window of the detector is longer than a frame: any frame of it will do.
-        self._above = self._above or (above_echo and self._above_background(now_s))
-        if agent_dbfs > AGENT_SPEAKS_DBFS and not run_s:
-            self._unanswered_frames += 1
+        above, before = above_echo and self._above_background(now_s), self._above
+        self._above = above
         added_s = run_s if run_s < self._run_s else run_s - self._run_s
         if own_turn:
             self._learn(run_s)
         self._run_s = run_s
         if added_s < EPSILON_S:
             return 0.0
-        own, self._above = self._above, False
-        if not own:
+        # A window of the detector ends in this frame and began in the one before.
+        if not (above or before):
             return 0.0
         self.last_s = now_s
         return added_s
-
-    @property
-    def knows_echo(self) -> bool:
-        """Whether it is known if the agent's voice comes back, and how loud."""
-        return self._echo.frames >= KNOWN_FRAMES or self._unanswered_frames >= _NO_ECHO_FRAMES
 
     def is_far(self, loudness_dbfs: float) -> bool:
         """Whether somebody who is at loudest so loud is too quiet to speak to the agent."""

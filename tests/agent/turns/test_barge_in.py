@@ -113,7 +113,7 @@ def test_an_objection_interrupts_while_the_caller_still_speaks() -> None:
 
 @pytest.mark.parametrize(
     ("reading", "reason"),
-    [(BACKCHANNEL, "backchannel"), (NOTHING, "no words"), (ECHO, "echo")],
+    [(BACKCHANNEL, "backchannel"), (ECHO, "echo")],
 )
 def test_what_was_no_interruption_lets_the_agent_speak_on(reading: Reading, reason: str) -> None:
     overlap = Overlap([(4.0, 4.4, CALLER_DBFS)], [(4.6, reading, True)]).play()
@@ -224,11 +224,26 @@ def test_what_ends_with_the_reply_needs_no_restoring() -> None:
     assert overlap.names == ["Duck", "Hold"] and overlap.undecided_until_s < 4.3
 
 
-def test_in_the_first_second_of_its_voice_the_agent_does_not_hold_for_what_may_be_echo() -> None:
-    overlap = Overlap([(2.06, 4.0, CALLER_DBFS)], spoke_before=False).play()
-    assert overlap.names[:2] == ["Duck", "Hold"]
-    assert overlap.when(Duck) == pytest.approx(2.1, abs=0.021)
-    assert overlap.when(Hold) == pytest.approx(2.98, abs=0.021)
+def test_what_may_be_the_echo_of_the_first_words_is_not_even_ducked_for() -> None:
+    overlap = Overlap([(2.06, 2.9, AGENT_DBFS - 8)], spoke_before=False).play(until_s=2.9)
+    assert overlap.names == []
+
+
+def test_who_is_louder_than_an_echo_could_be_is_heard_from_the_first() -> None:
+    overlap = Overlap([(2.1, 4.0, AGENT_DBFS)], spoke_before=False).play()
+    assert overlap.names == ["Duck", "Hold", "voice"]
+    assert overlap.when(Hold) == pytest.approx(2.26, abs=0.021)
+
+
+def test_um_is_followed_by_words_so_the_agent_waits_for_them() -> None:
+    voices = [(4.0, 4.3, CALLER_DBFS), (4.6, 6.0, CALLER_DBFS)]
+    overlap = Overlap(voices, [(4.45, NOTHING, True), (4.62, NOTHING, False)]).play()
+    assert overlap.names == ["Duck", "Hold", "voice"]
+
+
+def test_um_that_nothing_follows_is_spoken_over_after_a_while() -> None:
+    overlap = Overlap([(4.0, 4.3, CALLER_DBFS)], [(4.45, NOTHING, True)]).play()
+    assert overlap.names == ["Duck", "Hold", "no words in time"]
 
 
 def test_a_hum_is_spoken_over_and_held_for_only_if_it_lasts() -> None:

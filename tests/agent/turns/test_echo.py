@@ -49,14 +49,21 @@ def above(agent: np.ndarray, heard: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("coupling_db", [-10.0, -18.0, -25.0])
 @pytest.mark.parametrize("lag_frames", [0, 4, 11, 15])
-def test_an_echo_is_explained_two_seconds_into_the_greeting(
+def test_an_echo_is_explained_from_the_first_and_learnt_within_two_seconds(
     coupling_db: float, lag_frames: int
 ) -> None:
     agent = np.concatenate((silence(1), voice(6, seed=1)))
-    excess = above(agent, line(echo_of(agent, coupling_db, lag_frames)))
-    learnt = int(np.argmax(np.isfinite(excess)))
+    heard = line(echo_of(agent, coupling_db, lag_frames))
+    guard = EchoGuard()
+    excess, learnt = [], len(agent)
+    for frame, (level, said) in enumerate(zip(heard, agent, strict=True)):
+        excess.append(guard.step(level, said))
+        if guard.coupling_db is not None:
+            learnt = min(learnt, frame)
+    audible = heard > -55
+    assert np.mean(np.array(excess)[audible] > 0) < 0.03
     assert learnt <= 50 + 2 * KNOWN_FRAMES
-    assert np.mean(excess[learnt:] > 0) < 0.02
+    assert guard.coupling_db == pytest.approx(coupling_db, abs=4)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -64,7 +71,12 @@ def test_an_echo_is_explained_two_seconds_into_the_greeting(
 def test_a_caller_with_headphones_is_never_taken_for_an_echo(seed: int, from_s: float) -> None:
     agent = voice(6, seed=seed)
     caller = np.concatenate((silence(from_s), voice(6 - from_s, seed=100 + seed)))
-    assert (above(agent, line(caller)) == math.inf).all()
+    guard = EchoGuard()
+    excess = [guard.step(*pair) for pair in zip(line(caller), agent, strict=True)]
+    assert guard.coupling_db is None
+    # Who begins with the agent is not told from an echo at once, unless they are as loud.
+    unsure_s = 0.8 if from_s >= 1 else 2.2
+    assert (np.array(excess[round(unsure_s * 50) :]) == math.inf).all()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -90,7 +102,7 @@ def test_while_the_agent_says_nothing_there_is_no_echo() -> None:
     guard = EchoGuard()
     for level in voice(3, seed=4):
         assert guard.step(level, -90.0) == math.inf
-    assert guard.coupling_db is None and guard.frames == 0
+    assert guard.coupling_db is None
 
 
 def test_the_same_echo_of_a_lowered_voice_is_explained_too() -> None:
