@@ -53,9 +53,14 @@ class Covering:
         self._watch = None
         times = reply.times
         if answers and times.answer_text_s and times.answer_chunk_s and not reply.tools.exchanges:
-            self._services.forecast.answered(
-                to_text_s=times.answer_text_s - times.asked_s,
-                to_sound_s=times.answer_chunk_s - times.answer_text_s,
+            to_text_s = times.answer_text_s - times.asked_s
+            to_sound_s = times.answer_chunk_s - times.answer_text_s
+            self._services.forecast.answered(to_text_s=to_text_s, to_sound_s=to_sound_s)
+            self._services.log.event(
+                "answer_took",
+                utterance=reply.utterance,
+                to_text_s=round(to_text_s, 3),
+                to_sound_s=round(to_sound_s, 3),
             )
 
     async def _open_late(self, reply: Reply, act: Act) -> None:

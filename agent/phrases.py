@@ -16,13 +16,6 @@ PHRASES: Mapping[str, Mapping[str, Sequence[str]]] = {
         "ko": ("죄송합니다. 지금은 답을 드리기 어렵습니다. 잠시 후에 다시 말씀해 주세요.",),
         "yue": ("唔好意思，我呢邊出咗少少問題，請你等陣再講多次。",),
     },
-    "tts_down": {
-        "en": ("Sorry, I lost my voice for a moment. Could you say that again?",),
-        "zh": ("抱歉，刚才我的声音断了一下，麻烦您再说一遍好吗？",),
-        "ja": ("すみません、少しの間、声が出ませんでした。もう一度お願いできますか。",),
-        "ko": ("죄송합니다. 잠깐 목소리가 나오지 않았어요. 다시 한번 말씀해 주시겠어요?",),
-        "yue": ("唔好意思，頭先我把聲斷咗一陣，可唔可以講多次？",),
-    },
     "not_caught": {
         "en": (
             "Sorry, I didn't catch that. Could you say it again?",

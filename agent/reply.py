@@ -72,6 +72,12 @@ class ReplyTimes:
     answer_chunk_s: float | None = None
     """As `first_chunk_s`, of the model's own words."""
 
+    @property
+    def phrase_first(self) -> bool:
+        """Whether what sounds first is an opener or another phrase, not the model's answer."""
+        first_s, answer_s = self.first_text_s, self.answer_text_s
+        return first_s is not None and (answer_s is None or first_s < answer_s)
+
 
 @dataclass(slots=True)
 class Reply:

@@ -85,6 +85,7 @@ class Showing:
             total_ms=round(total_s * 1000),
             draft_ms=round(draft_s * 1000),
             first_token_ms=round(first_token_s * 1000),
+            phrase_first=times.phrase_first,
             **{f"{stage}_ms": round(seconds * 1000) for stage, seconds in stages.items()},
         )
         await self._notes.turn_latency(turn.number, stages, total_s, draft_s)

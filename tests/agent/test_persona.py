@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from agent.persona import Persona, check_names, load_personas, voice_problem
-from agent.phrases import PHRASES
+from agent.phrases import PHRASES, Phrases
+from agent.speakable import speakable
 from agent.tables import ConfigError
 from agent.tools.builtin import builtin_registry
 from tts.types import Voice
@@ -111,6 +112,15 @@ def test_a_voice_must_exist_and_have_the_language_and_the_emotion() -> None:
     assert voice_problem(persona(emotion="happy"), voices) == (
         '"heart" has no emotions to choose from, not "happy" either'
     )
+
+
+@pytest.mark.parametrize("persona", load_personas(SHIPPED).values(), ids=lambda one: one.id)
+def test_a_shipped_persona_words_its_phrases_as_they_can_be_spoken(persona: Persona) -> None:
+    phrases = Phrases(persona.language, persona.phrases)
+    for occasion in PHRASES:
+        wordings = list(phrases.wordings(occasion))
+        assert [speakable(text, persona.language) for text in wordings] == wordings
+        assert len(set(wordings)) == len(wordings)
 
 
 def test_the_shipped_personas_refer_to_things_that_exist() -> None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from agent.phrases import PHRASES, Phrases
@@ -43,3 +45,8 @@ def test_an_unknown_language_speaks_english() -> None:
 def test_an_unknown_occasion_is_an_error() -> None:
     with pytest.raises(KeyError):
         Phrases("en").say("birthday")
+
+
+def test_every_occasion_stands_on_the_page_about_manners() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "manners.md").read_text(encoding="utf-8")
+    assert [occasion for occasion in PHRASES if f"`{occasion}`" not in page] == []

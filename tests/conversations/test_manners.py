@@ -48,6 +48,7 @@ def test_a_wait_that_turns_out_long_is_covered_when_it_is_too_long() -> None:
     [(ended_s, _)] = call.log.named("end_turn")
     assert 1.2 <= call.sounded()[0][0] - ended_s <= 1.3
     assert call.context()[-1] == ("assistant", "Let me see. Answer number 0.")
+    assert call.log.named("turn_latency")[0][1]["phrase_first"]
 
 
 def test_a_wait_that_is_known_to_be_long_is_covered_at_once() -> None:
@@ -67,6 +68,7 @@ def test_a_short_wait_is_not_covered() -> None:
     call = asks(1.0, 6.0, 11.0, first_token_s=0.5).run(until=15)
     assert openers(call) == []
     assert call.words() == "Answer number 0 Answer number 1 Answer number 2"
+    assert not any(fields["phrase_first"] for _, fields in call.log.named("turn_latency"))
 
 
 def test_openers_are_never_said_on_two_turns_running_nor_twice_in_a_row() -> None:
