@@ -132,7 +132,8 @@ class _LineFile:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("a", encoding="utf-8", buffering=1)
-        self._file.write(json.dumps(entry, ensure_ascii=False, default=str) + "\n")
+        line = json.dumps(entry, ensure_ascii=False, default=str, separators=(",", ":"))
+        self._file.write(line + "\n")
 
     def close(self) -> None:
         if self._file is not None:

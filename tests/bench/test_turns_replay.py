@@ -32,7 +32,7 @@ class Lines:
         entry: dict[str, Any] = {"t": 0.0, "event": name}
         for key, value in fields.items():
             entry |= shown(key, value, log_text=False)
-        self.lines.append(json.dumps(entry) + "\n")
+        self.lines.append(json.dumps(entry, separators=(",", ":")) + "\n")
 
 
 class Recorded:
