@@ -173,6 +173,8 @@ class AgentModel:
     drafts: dict[int, Draft] = field(default_factory=dict)
     voiced: list[list[float]] = field(default_factory=list)
     """[from, to] of the agent's voice as it left, without its pauses."""
+    next_frame_s: float = 0.0
+    """When what is decided now is in force at the earliest."""
 
     @property
     def busy(self) -> bool:
@@ -269,12 +271,13 @@ class AgentModel:
         assert reply.break_at_s is not None
         rest_s = max(0.0, reply.break_at_s - reply.position_s)
         if not held and rest_s:
-            self._note_voice(reply, now_s, rest_s)
+            self._note_voice(reply, max(now_s, self.next_frame_s), rest_s)
         played_s = reply.break_at_s - FADE_S / 2
         return Cut(reply, self._heard_words(reply, played_s), reply.speech.words_played(played_s))
 
     def frame(self, now_s: float) -> float:
         """The next 20 ms leave at `now_s`: how loud they are."""
+        self.next_frame_s = now_s + FRAME_S
         reply = self.reply
         if reply is None or reply.ready_s > now_s:
             return SILENT_DBFS

@@ -24,7 +24,7 @@ from agent.turns.vad import VoiceGate
 from bench.turns_world.acoustics import FRAME_S, Acoustics, Microphone
 from bench.turns_world.agent_model import AgentModel
 from bench.turns_world.baselines import acoustics_seed
-from bench.turns_world.ears_model import EarsModel, Source
+from bench.turns_world.ears_model import EarsModel, Source, heartbeat
 from bench.turns_world.latencies import Latencies
 from bench.turns_world.ledger import Ledger
 from bench.turns_world.scores import Outcome
@@ -114,6 +114,6 @@ def _line(script: Script, seed: int) -> _Line:
     for frame in range(1, round(start_s / FRAME_S)):
         heard = microphone.step(SILENT_DBFS)
         change = gate.step(heard.fast, heard.sure)
-        beat = Heartbeat(gate.last_voice_s, gate.run_s, heard.level_dbfs)
+        beat = heartbeat(gate, heard.level_dbfs, SILENT_DBFS)
         beats.append(_Beat(frame * FRAME_S, change, beat))
     return _Line(tuple(sources), tuple(beats))

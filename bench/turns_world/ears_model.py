@@ -16,6 +16,7 @@ from agent.turns.events import (
     BeginTurn,
     CutPrefix,
     Event,
+    Heartbeat,
     Judge,
     PrefixReady,
     Rescore,
@@ -28,6 +29,8 @@ from agent.turns.events import (
 )
 from agent.turns.processor import CUT_WITHIN_S, LEAD_S, PARTIAL_SHARE
 from agent.turns.reading import Reading, read
+from agent.turns.record import rounded
+from agent.turns.vad import VoiceGate
 from bench.turns_world.acoustics import Acoustics
 from bench.turns_world.latencies import Latencies
 from bench.turns_world.scripts import Language, Sound, Utterance, join
@@ -38,6 +41,16 @@ SAID_CHARS = 400
 
 reading_of = lru_cache(maxsize=200_000)(read)
 """Takers and settings hear the same words again and again."""
+
+
+def heartbeat(gate: VoiceGate, level_dbfs: float, agent_dbfs: float) -> Heartbeat:
+    """A frame as `agent.turns.record.rounded` tells it to the taker, in a tenth of the time."""
+    return Heartbeat(
+        round(gate.last_voice_s, 3),
+        round(gate.run_s, 3),
+        round(level_dbfs * 2) / 2,
+        round(agent_dbfs * 2) / 2,
+    )
 
 
 @dataclass(slots=True)
@@ -123,21 +136,22 @@ class EarsModel:
 
     def _judge(self, pause: int, ear_s: float, now_s: float) -> None:
         """Transcribe the turn up to ear time `ear_s` and score how complete it sounds."""
-        text = self._text(self.turn_from_s, ear_s)
+        text = self.text_between(self.turn_from_s, ear_s)
         ready = TranscriptReady(pause, text, self._reading(text))
         self._put(now_s + self.latencies.stt.draw_s(self.random), ready)
         self._score(pause, ear_s, now_s)
 
-    def _score(self, pause: int, ear_s: float, now_s: float) -> None:
-        """Score the turn's sound with the silence so far."""
+    def score_at(self, ear_s: float) -> float:
+        """smart-turn's probability that the turn is over, of all that was heard by then."""
         source = self._newest(ear_s)
         if source is None:
-            probability = self.acoustics.turn_score(None, 0.0, ear_s - self.stopped_s)
-        else:
-            spoken_s = source.spoken_s(ear_s)
-            silence_s = max(0.0, ear_s - source.start_s - spoken_s)
-            probability = self.acoustics.turn_score(source.speech, spoken_s, silence_s)
-        scored = TurnScored(pause, probability, max(0.0, ear_s - self.stopped_s))
+            return self.acoustics.turn_score(None, 0.0, ear_s - self.stopped_s)
+        spoken_s = source.spoken_s(ear_s)
+        silence_s = max(0.0, ear_s - source.start_s - spoken_s)
+        return self.acoustics.turn_score(source.speech, spoken_s, silence_s)
+
+    def _score(self, pause: int, ear_s: float, now_s: float) -> None:
+        scored = TurnScored(pause, self.score_at(ear_s), max(0.0, ear_s - self.stopped_s))
         self._put(now_s + self.latencies.score.draw_s(self.random), scored)
 
     def _transcribe_partial(self, ear_s: float, now_s: float) -> None:
@@ -147,7 +161,7 @@ class EarsModel:
         took_s = self.latencies.partial.draw_s(self.random)
         self._partial_due_s = now_s + took_s
         self._partial_from_s = ear_s + took_s / PARTIAL_SHARE
-        text = self._text(self.turn_from_s, ear_s)
+        text = self.text_between(self.turn_from_s, ear_s)
         if text:
             self._put(self._partial_due_s, WordsHeard(text, self._reading(text)))
 
@@ -157,7 +171,7 @@ class EarsModel:
         source = self._newest(ear_s)
         if source:
             cut_s = max(cut_s, source.start_s + source.spoken_s(ear_s - FRAME_LEFT_S))
-        text = self._text(self.turn_from_s, cut_s)
+        text = self.text_between(self.turn_from_s, cut_s)
         self.turn_from_s = cut_s
         self._put(now_s + self.latencies.stt.draw_s(self.random), PrefixReady(text))
 
@@ -175,7 +189,7 @@ class EarsModel:
 
     def _put(self, at_s: float, observation: Observation) -> None:
         self._asked += 1
-        heapq.heappush(self._due, (at_s, self._asked, observation))
+        heapq.heappush(self._due, (at_s, self._asked, rounded(observation)))
 
     def _reading(self, text: str) -> Reading:
         return reading_of(text, self.language, said=self.said()[-SAID_CHARS:])
@@ -185,7 +199,8 @@ class EarsModel:
         begun = [source for source in self.sources[-4:] if source.start_s < ear_s]
         return max(begun, key=lambda source: min(source.end_s, ear_s), default=None)
 
-    def _text(self, from_s: float, to_s: float) -> str:
+    def text_between(self, from_s: float, to_s: float) -> str:
+        """The transcript of what was heard between two ear times."""
         parts = []
         for source in self.sources:
             if source.end_s < from_s or source.start_s > to_s:

@@ -7,12 +7,13 @@ actions are carried out as `agent.turns.processor.Ears` and `agent.replier.Repli
 holds the two to each other.  Pure: no models, no wall clock, no event loop.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from agent.config import BargeInConfig, VadConfig
+from agent.budget import Budget
+from agent.config import BargeInConfig, SpeculationConfig, VadConfig
 from agent.turns.events import (
     SILENT_DBFS,
     Action,
@@ -22,9 +23,9 @@ from agent.turns.events import (
     Duck,
     EndTurn,
     Event,
-    Heartbeat,
     Hold,
     Interrupt,
+    MaySpeculate,
     Restore,
     Speculate,
 )
@@ -33,7 +34,7 @@ from bench.turns_world.acoustics import FRAME_S, Acoustics, Microphone
 from bench.turns_world.agent_model import AgentModel, Cut
 from bench.turns_world.baselines import acoustics_seed
 from bench.turns_world.caller_model import CallerModel, Phase
-from bench.turns_world.ears_model import EarsModel, Source
+from bench.turns_world.ears_model import EarsModel, Source, heartbeat
 from bench.turns_world.latencies import Latencies
 from bench.turns_world.ledger import Ledger
 from bench.turns_world.scores import Outcome
@@ -74,11 +75,11 @@ def play(
     trace: Trace | None = None,
 ) -> Outcome:
     """Play a script to its end and return what came of it."""
-    return _Call(script, make_taker(script), latencies, seed, shell or Shell(), trace).play()
+    return SimulatedCall(script, make_taker(script), latencies, seed, shell, trace).play()
 
 
-class _Call:
-    """One call under way."""
+class SimulatedCall:
+    """One call under way; `play` it once."""
 
     def __init__(
         self,
@@ -86,9 +87,10 @@ class _Call:
         taker: Taker,
         latencies: Latencies,
         seed: int,
-        shell: Shell,
-        trace: Trace | None,
+        shell: Shell | None = None,
+        trace: Trace | None = None,
     ) -> None:
+        shell = shell or Shell()
         self._taker = taker
         self._trace = trace
         heard_seed = acoustics_seed(script, seed)
@@ -113,10 +115,18 @@ class _Call:
         self._ears.said = lambda: self._agent.said
         self._ear_s = 0.0
         self._level_dbfs = SILENT_DBFS  # what left the agent last
+        self._budget = Budget(SpeculationConfig())
+        self._may_speculate = True
         self._busy = False
         self._cut: Cut | None = None
 
+    @property
+    def sources(self) -> Sequence[Source]:
+        """What has sounded on the caller's line so far, with the times at which it did."""
+        return self._ears.sources
+
     def play(self) -> Outcome:
+        """Play the call to its end."""
         frames = 0
         while self._caller.phase is not Phase.GONE and self._ear_s < MOST_S:
             frames += 1
@@ -131,22 +141,22 @@ class _Call:
         while (due := self._ears.take_due(now_s)) is not None:
             at_s, observation = due
             self._observe(observation, at_s)
+        # The loudspeaker's frame first: what the ears decide now is in force from the next one on.
+        self._level_dbfs = self._agent.frame(now_s)
+        self._tell_busy(now_s)
         heard = self._microphone.step(self._level_dbfs)
         event = self._gate.step(heard.fast, heard.sure)
         self._ear_s = now_s
         if event is not None:
             self._observe(event, now_s)
-        self._observe(
-            Heartbeat(
-                self._gate.last_voice_s,
-                self._gate.run_s,
-                heard.level_dbfs,
-                self._level_dbfs,
-            ),
-            now_s,
-        )
-        self._level_dbfs = self._agent.frame(now_s)
-        self._tell_busy(now_s)
+        self._observe(heartbeat(self._gate, heard.level_dbfs, self._level_dbfs), now_s)
+        self._watch_budget(now_s)
+
+    def _watch_budget(self, now_s: float) -> None:
+        allowed = not self._budget.refusal(now_s)
+        if allowed is not self._may_speculate:
+            self._may_speculate = allowed
+            self._observe(MaySpeculate(allowed), now_s)
 
     def _begin(self, source: Source) -> None:
         self._ledger.began(source, self._agent, uses_tool=self._caller.uses_tool)
@@ -174,13 +184,13 @@ class _Call:
         match action:
             case Duck():
                 agent.duck()
-                self._ledger.controlled("duck", real_s)
+                self._ledger.controlled("duck", agent.next_frame_s)
             case Hold():
                 agent.hold()
-                self._ledger.controlled("hold", real_s)
+                self._ledger.controlled("hold", agent.next_frame_s)
             case Restore():
                 agent.restore()
-                self._ledger.controlled("restore", real_s)
+                self._ledger.controlled("restore", agent.next_frame_s)
             case Interrupt():
                 self._stop(real_s)
             case Speculate(draft):
@@ -188,6 +198,7 @@ class _Call:
                 agent.speculate(draft, text, real_s, tool=tool)
             case Discard(draft):
                 agent.discard(draft, real_s)
+                self._budget.draft_ended(real_s, wasted=True)
             case EndTurn():
                 self._end_turn(action, real_s)
             case DropTurn(interrupted=interrupted):
@@ -199,6 +210,8 @@ class _Call:
         self._ledger.ended(turn, real_s)
         self._stop(real_s)
         self._cut = None
+        if turn.draft is not None:
+            self._budget.draft_ended(real_s, wasted=False)
         text = self._caller.reply_text
         self._agent.answer(text, real_s, draft=turn.draft, tool=self._caller.uses_tool)
 
@@ -208,5 +221,5 @@ class _Call:
             return
         self._cut = cut
         self._ledger.cut(cut)
-        self._ledger.controlled("stop", real_s)
+        self._ledger.controlled("stop", self._agent.next_frame_s)
         self._tell_busy(real_s)

@@ -18,7 +18,9 @@ from agent.context import Conversation
 from agent.metrics import Metrics
 from agent.persona import Persona
 from agent.session import Session, SharedServices
+from agent.stt.types import SpeechToText
 from agent.tools.registry import Toolbox, ToolContext
+from agent.turns.processor import TurnScorer, VoiceDetector
 from tests import virtual_time
 from tests.fakes.llm import FakeLlm
 from tests.fakes.transport import FakeTransport, Line
@@ -44,6 +46,15 @@ class MemoryLog:
         return [(at, fields) for at, event, fields in self.events if event == name]
 
 
+@dataclass(frozen=True)
+class Senses:
+    """What a session hears with."""
+
+    voice: VoiceDetector
+    stt: SpeechToText
+    scorer: TurnScorer
+
+
 @dataclass
 class Call:
     """One scripted call and everything that came of it."""
@@ -66,6 +77,8 @@ class Call:
     reason: str | None = None
     metrics: Metrics = field(default_factory=Metrics)
     tracing: Tracing = OFF
+    senses: Senses | None = None
+    """Instead of those that read `says` back."""
     budget: Budget = field(default_factory=lambda: Budget(SpeculationConfig()))
 
     def says(self, text: str, at: float, word_s: float = 0.25) -> float:
@@ -91,9 +104,10 @@ class Call:
         transport = FakeTransport(self.line)
         transport.playback.set_playout_delay_ms(self.playout_delay_ms)
         self.stt = FakeStt(self.vocabulary, self.stt_s, self.stt_fails)
+        senses = self.senses or Senses(FakeVoice(), self.stt, FakeScorer(self.vocabulary))
         shared = SharedServices(
-            stt=self.stt,
-            scorer=FakeScorer(self.vocabulary),
+            stt=senses.stt,
+            scorer=senses.scorer,
             chat=self.llm,
             tts=self.tts,
             metrics=self.metrics,
@@ -106,7 +120,7 @@ class Call:
             persona=self.persona,
             shared=shared,
             turns=self.turns,
-            voice=FakeVoice(),
+            voice=senses.voice,
             conversation=self.conversation,
             toolbox=self.toolbox,
             log=self.log,
