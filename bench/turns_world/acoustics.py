@@ -254,34 +254,58 @@ _CREST_DB = 2.5
 """A syllable's loudest frame against the mean of speech."""
 _DIP_DB = 9.0
 """How far loudness falls between syllables."""
+_UNVOICED_DB = 10.0
+"""How much quieter the consonants before a voice, and a voice that fades, are."""
 _MISSED_WORDS = 0.015
 """Share of the short words that silero does not take for voice."""
+_ONSETS = (0.3, 0.35, 0.2, 0.15)
+"""How often it takes up to 20, 60, 100 and 160 ms until silero hears the voice in what sounds."""
+_FADES = 0.08
+"""How often the last tenths of a second before a pause are too faint for it."""
+_LONGEST_TAIL = 5
+"""Frames for which silero may go on after the last sound.
+
+Measured with silero itself on 73 recorded and synthetic sentences in a quiet room: its first sure
+window ends 59 ms (median) and 143 ms (90 %) after the first sound, its last 59 ms after the last
+(from -161 ms at 5 % to 102 ms at 95 %).
+"""
 
 
 def _speech(words: Sequence[Word], level_dbfs: float, clear: float, rng: random.Random) -> Frames:
-    """Words: loudness rises and falls with each syllable; the voice trails on for up to 40 ms.
+    """Words: loudness rises and falls with each syllable; the voice sets in late and trails on.
 
     `clear` scales silero's probability: speech from afar or from a loudspeaker is doubtful.
     """
-    count = math.ceil(words[-1].end_s / FRAME_S) + 2
+    count = math.ceil(words[-1].end_s / FRAME_S) + _LONGEST_TAIL
     levels, voice = [SILENT_DBFS] * count, [0.02] * count
     for index, word in enumerate(words):
         length_s = word.end_s - word.start_s
         syllable_s = length_s / max(1, round(length_s / _SYLLABLE_S))
         missed = length_s < 0.3 and rng.random() < _MISSED_WORDS
-        first, last = round(word.start_s / FRAME_S), round(word.end_s / FRAME_S)
-        for frame in range(first, min(last, count)):
-            phase = (frame * FRAME_S - word.start_s) % syllable_s / syllable_s
-            dip = 1 - math.sin(math.pi * phase)
-            levels[frame] = level_dbfs + _CREST_DB - _DIP_DB * dip + rng.gauss(0, 1.2)
-            sure = 0.35 if missed else 0.97 - 0.1 * dip + rng.gauss(0, 0.03)
-            voice[frame] = min(0.99, max(0.01, sure * clear))
         begins = index == 0 or word.start_s > words[index - 1].end_s
-        if begins and first < count:
-            voice[first] *= 0.5
-        for frame in range(last, min(last + rng.choice((0, 0, 1, 2)), count)):
-            levels[frame], voice[frame] = level_dbfs - 14, 0.6 * clear
+        ends = index + 1 == len(words) or words[index + 1].start_s > word.end_s
+        late_s = min(0.5 * length_s, _unsure_s(rng)) if begins else 0.0
+        fades_s = min(0.5 * length_s, 0.14) if ends and rng.random() < _FADES else 0.0
+        first, last = round(word.start_s / FRAME_S), round(word.end_s / FRAME_S)
+        for frame in range(first, last):
+            at_s = frame * FRAME_S - word.start_s
+            dip = 1 - math.sin(math.pi * (at_s % syllable_s / syllable_s))
+            sounding = late_s - FRAME_S / 2 <= at_s < length_s - fades_s
+            levels[frame] = level_dbfs + _CREST_DB - _DIP_DB * dip + rng.gauss(0, 1.2)
+            levels[frame] -= 0 if sounding else _UNVOICED_DB
+            sure = 0.97 - 0.1 * dip if sounding and not missed else 0.3
+            voice[frame] = min(0.99, max(0.01, clear * (sure + rng.gauss(0, 0.03))))
+        if ends and not fades_s:
+            for frame in range(last, last + rng.randint(0, _LONGEST_TAIL)):
+                levels[frame], voice[frame] = level_dbfs - 18, 0.75 * clear
     return Frames(tuple(levels), tuple(voice))
+
+
+def _unsure_s(rng: random.Random) -> float:
+    """From a word's first sound to where silero is sure of a voice: consonants come first."""
+    return rng.uniform(
+        *rng.choices(((0, 0.02), (0.02, 0.06), (0.06, 0.1), (0.1, 0.16)), _ONSETS)[0]
+    )
 
 
 def _noise(sound: Sound, level_dbfs: float, rng: random.Random) -> Frames:

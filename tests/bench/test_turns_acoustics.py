@@ -1,5 +1,6 @@
 """What is heard of scripted callers: levels, voice, echo, scores, texts."""
 
+import math
 import re
 from dataclasses import replace
 from statistics import mean
@@ -8,7 +9,7 @@ import pytest
 
 from agent.config import VadConfig
 from agent.turns.events import SILENT_DBFS, SpeechStarted, SpeechStopped
-from agent.turns.vad import VoiceGate
+from agent.turns.vad import WINDOW_S, VoiceGate
 from bench.turns_world.acoustics import FRAME_S, Acoustics, Frames, Microphone
 from bench.turns_world.callers import scripts
 from bench.turns_world.scripts import Caller, Cue, Hold, Sound, Utterance, Word
@@ -47,12 +48,12 @@ def detected(
 
 
 def test_the_gate_finds_onset_hold_and_end() -> None:
-    events = detected(utterance("can you tell me more now", hold_after=2))
+    events = detected(utterance("can you tell me more now", id="clear", hold_after=2))
     assert [type(event) for _, event in events] == [SpeechStarted, SpeechStopped] * 2
-    # Sure of a voice after 96 ms and of its end after 60, give or take silero's windows.
+    # Sure of a voice after 96 ms and of its end after 60; voices set in late and trail on.
     for (seen_s, event), true_s in zip(events, (0.0, 0.9, 1.4, 2.3), strict=True):
-        assert event.at_s - 0.5 == pytest.approx(true_s, abs=0.07)
-        assert 0.0 < seen_s - true_s < 0.2
+        assert event.at_s - 0.5 == pytest.approx(true_s, abs=0.15)
+        assert -0.1 < seen_s - true_s < 0.3
 
 
 def test_turns_are_heard_with_few_false_pauses() -> None:
@@ -84,6 +85,24 @@ def test_a_loud_voice_drowns_a_faint_one_and_a_faint_one_the_room() -> None:
     sure = [heard.sure for heard in (microphone.step(SILENT_DBFS) for _ in range(100))]
     assert all(p < 0.5 for p in sure[:50] if p is not None)
     assert all(p > 0.8 for p in sure[54:] if p is not None)
+
+
+def test_silero_is_sure_of_a_voice_as_late_as_it_was_measured() -> None:
+    """Half of the first sure windows end within 59 ms of the first sound, nine tenths in 143."""
+    delays_s = []
+    for number in range(200):
+        frames = Acoustics(QUIET_ROOM, 1).frames(utterance("we left", id=f"u{number}"))
+        microphone = Microphone(QUIET_ROOM, number)
+        microphone.begin(frames, 0.5 + number % 8 * FRAME_S)
+        for frame in range(60):
+            heard = microphone.step(SILENT_DBFS)
+            if heard.sure is not None and heard.sure >= 0.5:
+                window_end_s = math.floor((frame + 1) * FRAME_S / WINDOW_S + 1e-9) * WINDOW_S
+                delays_s.append(window_end_s - number % 8 * FRAME_S - 0.5)
+                break
+    delays_s.sort()
+    assert delays_s[100] == pytest.approx(0.059, abs=0.02)
+    assert delays_s[180] == pytest.approx(0.143, abs=0.03)
 
 
 def test_silero_is_heard_once_in_32_ms() -> None:
