@@ -1,10 +1,14 @@
 """Real calls against a real daemon, timed on the caller's own recording.
 
 Each call goes over WebRTC on loopback: the agent greets at length and is interrupted; then the
-caller asks questions and waits for each answer; every third answer is interrupted as well.
-Questions are synthesised once with the daemon's own light voice.  Reported: voice-to-voice,
-yield, what of an interrupted reply the context believes was heard against what Whisper (base,
-full window) finds in the recording, each stage's share, CPU and memory.
+caller asks questions and waits for each answer; every third answer is interrupted as well; then
+come questions with pauses in them (`bench.hesitant`).  Questions are synthesised once with the
+daemon's own light voice.  Reported: voice-to-voice, false cut-offs, yield, what of an interrupted
+reply the context believes was heard against what Whisper (base, full window) finds in the
+recording, answers begun early and thrown away, each stage's share, CPU and memory.
+
+With `--simulate stt=50,llm=100,tts=40` no daemon runs: `bench.simulated_calls` holds the calls in
+virtual time, with the real ears and services that take so many milliseconds.
 """
 
 import argparse
@@ -15,12 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.config import SttConfig, cache_dir
 from agent.stt.whisper import WhisperStt
-from bench import calls, report
+from bench import calls, hesitant, report, simulated_calls
+from bench.hesitant import Hesitant
 
 QUESTIONS = (
     "What is the capital of France?",
@@ -46,8 +52,13 @@ greeting = "{GREETING}"
 PLAYOUT_MS = 60
 """Of the caller's own jitter buffer; counted in every time but `sent_after_interruption_ms`."""
 TARGETS = {
-    "base": {"v2v_ms_p50": 900, "yield_ms_p95": 400, "heard_error_words_max": 1},
-    "fast": {"v2v_ms_p50": 700, "yield_ms_p95": 400, "heard_error_words_max": 1},
+    profile: {
+        "v2v_ms_p50": 700,
+        "false_cutoff_percent": 5,
+        "yield_ms_p95": 250,
+        "heard_error_words_max": 1,
+    }
+    for profile in ("base", "fast")
 }
 
 
@@ -68,6 +79,14 @@ class Findings:
     """What all calls together showed."""
 
     v2v_ms: list[float] = field(default_factory=list)
+    v2v_hesitant_ms: list[float] = field(default_factory=list)
+    hesitant_turns: int = 0
+    holds: int = 0
+    """Pauses inside of those."""
+    false_cutoffs: int = 0
+    """Of those, turns that the agent spoke into."""
+    turns_ended_early: int = 0
+    """Of those, turns taken to be over in a pause, whether or not anything was heard of it."""
     yield_ms: list[float] = field(default_factory=list)
     sent_after_notice_ms: list[float] = field(default_factory=list)
     cut_offs: list["CutOff"] = field(default_factory=list)
@@ -83,6 +102,13 @@ def main(argv: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="python -m bench conversation", description=__doc__)
     parser.add_argument("--calls", type=int, default=12)
     parser.add_argument("--questions", type=int, default=4, help="of each call")
+    parser.add_argument("--hesitant", type=int, default=3, help="questions with pauses, each call")
+    parser.add_argument(
+        "--simulate",
+        type=simulated_calls.latencies,
+        metavar="stt=MS,llm=MS,tts=MS",
+        help="hold the calls in virtual time with services that take so long",
+    )
     parser.add_argument("--concurrent", type=int, default=1, help="calls at once")
     parser.add_argument(
         "--loss", type=float, default=0.0, help="share of packets lost on the way in"
@@ -96,11 +122,14 @@ def main(argv: list[str]) -> dict[str, Any]:
     parser.add_argument("--quick", action="store_true", help="one call with two questions")
     args = parser.parse_args(argv)
     if args.quick:
-        args.calls, args.questions = 1, 2
-    return asyncio.run(_bench(args))
+        args.calls, args.questions, args.hesitant = 1, 2, 1
+    spoken = _speech((*QUESTIONS, *map(hesitant.whole, hesitant.QUESTIONS), INTERRUPTION))
+    if args.simulate:
+        return simulated_calls.bench(spoken, QUESTIONS, args.simulate, quick=args.quick)
+    return asyncio.run(_bench(args, spoken))
 
 
-async def _bench(args: argparse.Namespace) -> dict[str, Any]:
+async def _bench(args: argparse.Namespace, spoken: dict[str, NDArray[np.int16]]) -> dict[str, Any]:
     found = Findings()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "bench.toml").write_text(PERSONA, encoding="utf-8")
@@ -118,8 +147,8 @@ async def _bench(args: argparse.Namespace) -> dict[str, Any]:
         ]
         options = [word for setting in settings for word in ("--set", setting)]
         async with calls.daemon(*options) as daemon:
-            spoken = await _speech((*QUESTIONS, INTERRUPTION))
             await _call(daemon.url, spoken, 1, 0, Findings(), args)  # warm-up, not counted
+            before = await _counters(daemon.url)
             cpu_s, rss_mb = daemon.cpu_s(), daemon.rss_mb("agent.worker")
             gate = asyncio.Semaphore(args.concurrent)
 
@@ -134,13 +163,17 @@ async def _bench(args: argparse.Namespace) -> dict[str, Any]:
             cpu_share = (daemon.cpu_s() - cpu_s) / found.call_s
             growth_mb = daemon.rss_mb("agent.worker") - rss_mb
             total_mb = daemon.rss_mb()
+            after = await _counters(daemon.url)
     errors = await _heard_errors(found)
     metrics = _metrics(found, errors, cpu_share, growth_mb, total_mb, args.calls)
+    metrics |= drafts({name: after[name] - before.get(name, 0.0) for name in after})
     report.table([*metrics.items()])
     return report.result(
         "conversation",
         threads=2,
-        settings={name: value for name, value in vars(args).items() if name != "logs"}
+        settings={
+            name: value for name, value in vars(args).items() if name not in ("logs", "simulate")
+        }
         | {"playout_ms": PLAYOUT_MS, "stt": args.profile},
         metrics=metrics,
         targets=TARGETS[args.profile],
@@ -161,6 +194,11 @@ def _metrics(
         "unanswered": found.unanswered,
         "caller_wer_percent": round(100 * found.word_errors / max(1, found.words_said), 1),
         **report.percentiles("v2v_ms", found.v2v_ms),
+        "hesitant_turns": found.hesitant_turns,
+        **report.percentiles("v2v_hesitant_ms", found.v2v_hesitant_ms),
+        "holds": found.holds,
+        "false_cutoff_percent": _percent(found.false_cutoffs, found.holds),
+        "ended_early_percent": _percent(found.turns_ended_early, found.holds),
         **report.percentiles("yield_ms", found.yield_ms),
         **report.percentiles("sent_after_interruption_ms", found.sent_after_notice_ms),
         "heard_error_words_max": max(errors, default=None),
@@ -175,21 +213,46 @@ def _metrics(
     return metrics
 
 
-async def _speech(texts: tuple[str, ...]) -> dict[str, NDArray[np.int16]]:
+def _percent(part: int, whole: int) -> float | None:
+    return round(100 * part / whole, 1) if whole else None
+
+
+async def _counters(url: str) -> dict[str, float]:
+    """The daemon's counters of answers begun early, summed over their labels."""
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as response:
+        lines = (await response.text()).splitlines()
+    totals: dict[str, float] = {}
+    for line in lines:
+        if line.startswith("parley_drafts_"):
+            name = line.split("{")[0]
+            totals[name] = totals.get(name, 0.0) + float(line.rsplit(" ", 1)[1])
+    return totals
+
+
+def drafts(counted: dict[str, float]) -> dict[str, float | None]:
+    """What was begun early, and how much of it nobody needed."""
+    begun = counted.get("parley_drafts_begun_total", 0.0)
+    dropped = counted.get("parley_drafts_dropped_total", 0.0)
+    return {
+        "drafts_begun": begun,
+        "wasted_work_share": round(dropped / begun, 3) if begun else None,
+        "wasted_tokens": counted.get("parley_drafts_wasted_tokens_total", 0.0),
+        "wasted_audio_s": round(counted.get("parley_drafts_wasted_audio_seconds_total", 0.0), 1),
+    }
+
+
+def _speech(texts: tuple[str, ...]) -> dict[str, NDArray[np.int16]]:
     """The texts as 16 kHz speech."""
     import soxr
     from hibari import Hibari
 
-    def render() -> dict[str, NDArray[np.int16]]:
-        voice = Hibari()
-        spoken = {}
-        for text in texts:
-            audio = soxr.resample(np.asarray(voice(text), np.float32), 24_000, calls.RATE_HZ)
-            loud = audio * (0.5 / max(1e-6, float(np.abs(audio).max())))
-            spoken[text] = (loud * 32767).astype(np.int16)
-        return spoken
-
-    return await asyncio.to_thread(render)
+    voice = Hibari()
+    spoken = {}
+    for text in texts:
+        audio = soxr.resample(np.asarray(voice(text), np.float32), 24_000, calls.RATE_HZ)
+        loud = audio * (0.5 / max(1e-6, float(np.abs(audio).max())))
+        spoken[text] = (loud * 32767).astype(np.int16)
+    return spoken
 
 
 async def _call(
@@ -206,6 +269,7 @@ async def _call(
     impairment = bad_line if args.loss or args.jitter_ms else None
     caller = await Caller.dial(url, impairment=impairment, playout_ms=PLAYOUT_MS)
     asked: list[tuple[float, float, str]] = []
+    hesitated: list[tuple[float, float, int]] = []
     cuts: list[tuple[float, float]] = []
     try:
         await caller.wait_for_voice(0.0)
@@ -226,9 +290,15 @@ async def _call(
                 cuts.append(await _interrupt(caller, spoken[INTERRUPTION]))
             else:
                 await caller.wait_for_quiet(1.2)
+        for index in range(args.hesitant):
+            question = _hesitant(spoken, number * args.hesitant + index)
+            speech = await caller.say(question.pcm)
+            await _answered(caller, speech.end_s)
+            hesitated.append((speech.start_s, speech.end_s, len(question.pauses_s)))
         recording = caller.recording(calls.RATE_HZ)
         found.call_s += len(recording) / calls.RATE_HZ
         _read_off(recording, asked, cuts, list(caller.messages), found)
+        _read_off_hesitant(recording, hesitated, list(caller.messages), found)
     finally:
         await caller.hang_up()
 
@@ -236,13 +306,25 @@ async def _call(
 async def _interrupt(caller: Any, pcm: NDArray[np.int16]) -> tuple[float, float]:
     """Cut in, and wait out the answer to the interruption; returns when it was said."""
     speech = await caller.say(pcm)
+    await _answered(caller, speech.end_s)
+    return speech.start_s, speech.end_s
+
+
+async def _answered(caller: Any, end_s: float) -> None:
+    """Wait out the answer to what was said until `end_s`."""
     try:
         async with asyncio.timeout(15):
-            await caller.wait_for_voice(speech.end_s + 0.1)
+            await caller.wait_for_voice(end_s + 0.1)
     except TimeoutError:
         pass
     await caller.wait_for_quiet(1.2)
-    return speech.start_s, speech.end_s
+
+
+def _hesitant(spoken: dict[str, NDArray[np.int16]], number: int) -> Hesitant:
+    parts = hesitant.QUESTIONS[number % len(hesitant.QUESTIONS)]
+    first = number % len(hesitant.PAUSES_S)
+    lengths_s = hesitant.PAUSES_S[first:] + hesitant.PAUSES_S[:first]
+    return hesitant.hesitate(parts, spoken[hesitant.whole(parts)], lengths_s)
 
 
 def _read_off(
@@ -268,6 +350,25 @@ def _read_off(
         data = _note(message, "turn-latency")
         for stage, value in (data or {}).get("stages", {}).items():
             found.stages.setdefault(f"stage_{stage}", []).append(value)
+
+
+def _read_off_hesitant(
+    recording: NDArray[np.int16],
+    turns: list[tuple[float, float, int]],
+    messages: list[Any],
+    found: Findings,
+) -> None:
+    left, right = recording[:, 0], recording[:, 1]
+    length_s = len(recording) / calls.RATE_HZ
+    for start_s, end_s, holds in turns:
+        mouth_shut_s = calls.last_voice_s(left, start_s, end_s) or end_s
+        found.hesitant_turns += 1
+        found.holds += holds
+        found.false_cutoffs += calls.first_voice_s(right, start_s, mouth_shut_s) is not None
+        found.turns_ended_early += bool(_transcript(messages, start_s, mouth_shut_s))
+        answer_s = calls.first_voice_s(right, mouth_shut_s, length_s)
+        if answer_s:
+            found.v2v_hesitant_ms.append((answer_s - mouth_shut_s) * 1000)
 
 
 def _read_off_cut(

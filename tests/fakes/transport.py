@@ -67,7 +67,7 @@ class _Input(FrameProcessor):
             self._task = self.create_task(self._listen(), "microphone")
 
     async def cleanup(self) -> None:
-        await super().cleanup()
+        await super().cleanup()  # type: ignore[no-untyped-call]
         if self._task:
             await self.cancel_task(self._task)
 
@@ -109,7 +109,7 @@ class _Output(FrameProcessor):
                     self._playback.close()
 
     async def cleanup(self) -> None:
-        await super().cleanup()
+        await super().cleanup()  # type: ignore[no-untyped-call]
         if self._task:
             await self.cancel_task(self._task)
 
