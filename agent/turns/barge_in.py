@@ -26,10 +26,14 @@ Reaction = Duck | Hold | Restore | Interrupt
 
 FAR_S = 0.5
 """Of a voice that is quieter than the caller's; after that it is background."""
-SHORT_S = 0.22
+SHORT_S = 0.19
 """Hardly a word is shorter: after less voice the agent speaks on while words are waited for, and
-only an objection interrupts.  After more, "um" for one, words are waited for in silence, also if
-the first transcript has none."""
+only an objection interrupts."""
+MORE_WORDS_S = 0.9
+"""So long somebody is waited for who said "um", or of whose voice no words were made out."""
+WORDS = 2
+"""A single word that does not object may be a backchannel that was not understood; words of a
+hesitation are followed by others."""
 BREAK_S = 0.25
 """A pause that parts two sounds; the closure of a consonant is shorter."""
 OVER_S = 0.16
@@ -213,12 +217,12 @@ class BargeIn:
             return self._restore("quiet voice")
         if echoed:
             return self._restore("echo")
-        if not reading.words:
-            return [] if sound.own_s >= SHORT_S else self._restore("no words")
         if reading.is_backchannel:
             return self._restore("backchannel")
         if sound.own_s < SHORT_S:
-            return self._restore("too short for words")
+            return self._restore("too short for words" if reading.words else "no words")
+        if reading.words < WORDS or (reading.holds and reading.words <= WORDS):
+            return []
         return [self._interrupt("words")]
 
     def _by_voice(self, sound: _Sound, evidence: Evidence, now_s: float) -> list[Reaction]:
@@ -256,9 +260,15 @@ class BargeIn:
             return [self._interrupt("voice")]
         if sound.own_s < SHORT_S and quiet_s >= OVER_S:
             return self._speak_on("short sound")
-        if quiet_s >= self._config.words_ms / 1000:
-            return self._speak_on("no words in time")
-        return []
+        wait_s = MORE_WORDS_S if self._more_will_come(evidence) else self._config.words_ms / 1000
+        return self._speak_on("no words in time") if quiet_s >= wait_s else []
+
+    def _more_will_come(self, evidence: Evidence) -> bool:
+        """What was said was only the beginning of what they want to say."""
+        reading = evidence.reading
+        if reading is None or not self._judged:
+            return False
+        return not reading.words or reading.holds
 
     def _lasts(self, sound: _Sound, least_ms: int) -> bool:
         return sound.stretch_s + EPSILON_S >= least_ms / 1000

@@ -29,8 +29,8 @@ _WINDOW_FRAMES = 150
 KNOWN_FRAMES = 50
 """After a second of its own voice the agent can tell an echo; after two it can also tell that
 what is somewhat like one is none."""
-_ASSUMED_DB = -6.0
-"""Coupling of the loudest echo there is."""
+_ASSUMED_DB = -10.0
+"""Coupling of a loud echo."""
 _UNANSWERED_FRAMES = 5
 """Quiet on the line though the echo of a loud moment was due after some delay: that delay has
 none."""

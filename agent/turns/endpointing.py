@@ -57,6 +57,7 @@ RESCORE_UNTIL_S = 1.0
 """Silence after which more of it tells the turn model nothing."""
 RESCORE_TAKES_S = 0.08
 """A turn that ends within this is not scored again: the answer would come too late."""
+WORDS_AFTER_HOLD_S = 0.25
 CUT_OFF_WITHIN_S = 1.5
 """A caller who speaks into the answer so soon after their turn was cut off in it."""
 
@@ -270,7 +271,8 @@ class TurnTaker:
         for reaction in self._barge_in.step(self._evidence(turn), now_s):
             actions.append(reaction)
             if isinstance(reaction, Hold) and turn:
-                turn.next_partial_s = now_s  # its words decide what becomes of the reply
+                # Its words decide what becomes of the reply; of one syllable there are none yet.
+                turn.next_partial_s = now_s + WORDS_AFTER_HOLD_S
             elif isinstance(reaction, Interrupt) and turn:
                 turn.interrupted = True
                 if turn.began_s - self._ended_s < CUT_OFF_WITHIN_S:

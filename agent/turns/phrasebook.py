@@ -171,12 +171,14 @@ def asks_for_time(said: Sequence[str], language: str, *, answers: bool) -> bool:
 
 
 def is_backchannel(said: Sequence[str], language: str, *, answers: bool) -> bool:
-    """Nothing but signs of listening.  With `answers`, an agreement is an answer and none."""
+    """Nothing but signs of listening, maybe behind a filler: "uh, sure".  With `answers`, an
+    agreement is an answer and none."""
     if len(said) > _BACKCHANNEL_TOKENS.get(language, 4):
         return False
     hums, agreement = _phrases("hums", language), _phrases("agreement", language)
     agreed = False
-    rest: Sequence[str] = said
+    filler = _at_start(said, _phrases("fillers", language) - hums - agreement)
+    rest: Sequence[str] = said[filler:] or said
     while rest:
         length = max(_at_start(rest, hums), _at_start(rest, agreement))
         if length == 0:
