@@ -262,6 +262,8 @@ _ONSETS = (0.3, 0.35, 0.2, 0.15)
 """How often it takes up to 20, 60, 100 and 160 ms until silero hears the voice in what sounds."""
 _FADES = 0.08
 """How often the last tenths of a second before a pause are too faint for it."""
+_ROOM_SURE = 0.03
+"""Silero's probability where nobody speaks."""
 _LONGEST_TAIL = 5
 """Frames for which silero may go on after the last sound.
 
@@ -387,24 +389,27 @@ class Microphone:
         """
         noise_dbfs = self.caller.noise_dbfs + self._rng.gauss(0, 1)
         heard = [(echo_dbfs, 0.92)] if echo_dbfs > SILENT_DBFS else []
+        over = False
         for source in self._sources:
             at = self._frame - source.first
             if 0 <= at < len(source.frames.voice):
                 heard.append((source.frames.level_dbfs[at], source.frames.voice[at]))
-        power = 10 ** (noise_dbfs / 10) + sum(10 ** (level / 10) for level, _ in heard)
-        loudest = max((level for level, _ in heard), default=SILENT_DBFS)
-        sure = 0.03
+            over = over or at >= len(source.frames.voice)
+        if over:
+            self._sources = [
+                s for s in self._sources if s.first + len(s.frames.voice) > self._frame
+            ]
+        if not heard:
+            return noise_dbfs, _ROOM_SURE
+        loudest = max(heard)[0]
+        power, sure = 10 ** (noise_dbfs / 10), _ROOM_SURE
         for level, voice in heard:
-            stands_out = min(1.0, max(0.0, (level - noise_dbfs - 2) / 10))
-            undrowned = min(1.0, max(0.0, (level - loudest + 15) / 10))
-            sure = max(sure, voice * stands_out * undrowned)
-        if not self._frame % 500:
-            self._forget()
+            power += 10 ** (level / 10)
+            stands_out = (level - noise_dbfs - 2) / 10
+            undrowned = (level - loudest + 15) / 10
+            if stands_out > 0 and undrowned > 0:
+                sure = max(sure, voice * min(1.0, stands_out) * min(1.0, undrowned))
         return 10 * math.log10(power), sure
-
-    def _forget(self) -> None:
-        """Drop the sources that are over."""
-        self._sources = [s for s in self._sources if s.first + len(s.frames.voice) > self._frame]
 
     def _window_ends(self) -> float | None:
         if math.floor(self._frame * FRAME_S / WINDOW_S + 1e-9) == self._windows:
