@@ -60,7 +60,9 @@ def run(request: Request, config: Config) -> str:
     settings = changed(record.settings, request.overrides, request.persona, config)
     steps = replay(record, settings)
     if request.timeline:
-        _write(request.timeline, drawing(pictures(steps), title=path.stem))
+        # The turns as they were, unless it is asked how else they would have been.
+        drawn = record.steps if settings == record.settings else steps
+        _write(request.timeline, drawing(pictures(drawn), title=path.stem))
     comparison = compare(record.steps, steps)
     if request.as_json:
         shown = {"call": path.stem, "until_s": record.until_s, "cut_short": record.cut_short}

@@ -12,7 +12,7 @@ from agent.turns.timeline import LANES, Decision, Judgement, Lane, Picture
 
 WIDTH = 1000
 LEFT = 110
-RIGHT = 16
+RIGHT = 44
 LANE_HEIGHT = 26
 SCORE_HEIGHT = 56
 HEAD_HEIGHT = 30
@@ -25,7 +25,7 @@ _TITLES: dict[Lane, str] = {
     "caller": "caller",
     "over": "turn over?",
     "draft": "early answer",
-    "floor": "agent's voice",
+    "floor": "ducked, held",
     "agent": "agent",
 }
 _STYLE = """
@@ -87,7 +87,7 @@ class _Turn:
 
     def svg(self) -> str:
         picture = self._picture
-        head = f"turn {picture.number}, at {picture.from_s:.2f} s of the call"
+        head = f"{picture.from_s:.1f} s into the call"
         shown = (decided(each) for each in picture.decisions if each.kind in _DECIDED)
         parts = [_text(16, 19, " · ".join((head, *shown))), *self._axis(), *self._lanes()]
         parts += [self._score(judgement) for judgement in picture.judgements]
@@ -152,17 +152,17 @@ class _Turn:
         )
 
 
-_DECIDED = {"end": "turn over", "interrupt": "the agent yields", "drop": "no turn"}
+_DECIDED = {"end": "over", "interrupt": "the agent yields", "drop": "no turn"}
 
 
 def decided(decision: Decision) -> str:
     """Say in words what was decided, and why."""
-    said = f"{_DECIDED[decision.kind]} at {decision.at_ms} ms"
+    said = _DECIDED[decision.kind]
     if decision.silence_ms is not None:
-        said += f", {decision.silence_ms} ms after the last word"
+        said += f" after {decision.silence_ms} ms of silence"
     if decision.probability is not None:
-        said += f" ({decision.probability:.2f})"
-    return said + (f": {decision.reason}" if decision.reason else "")
+        said += f", probability {decision.probability:.2f}"
+    return said + (f" ({decision.reason})" if decision.reason else "")
 
 
 def judged(judgement: Judgement) -> str:

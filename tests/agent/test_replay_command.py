@@ -11,6 +11,7 @@ from agent.config import TurnsConfig
 from agent.turns.events import AgentBusy
 from tests.agent.turns.test_replay import Call
 
+DOCS = Path(__file__).parents[2] / "docs"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -65,7 +66,7 @@ def test_a_changed_setting_says_what_it_changes(
 ) -> None:
     assert main(["replay", str(log), "--set", "turns.min_silence_ms=1500"]) == 0
     shown = capsys.readouterr().out
-    assert "turns.min_silence_ms: 240 -> 1500" in shown
+    assert f"turns.min_silence_ms: {TurnsConfig().min_silence_ms} -> 1500" in shown
     assert "ms later" in shown
     assert "Of 2 turns 2 over later." in shown
     assert "might\nhave acted differently from there" in shown
@@ -102,8 +103,7 @@ def test_the_turns_are_drawn_as_they_would_be_taken(log: Path, tmp_path: Path) -
     root = ElementTree.parse(drawn).getroot()
     assert root.findtext(f"{SVG}title") == log.stem
     heads = [text.text or "" for text in root.iter(f"{SVG}text")]
-    [head] = [text for text in heads if text.startswith("turn 1")]
-    assert "turn over at" in head
+    assert any(" ms of silence, probability " in head for head in heads)
 
 
 def test_a_log_that_breaks_off_is_said_to(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,3 +161,11 @@ def test_a_file_that_is_no_record_is_refused_in_a_line(
 def test_where_no_logs_are_kept_a_path_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["replay", "w0-ab12", "--set", "calls.log_dir="]) == 1
     assert "calls.log_dir is empty" in capsys.readouterr().err
+
+
+def test_the_picture_in_the_documentation_is_drawn_from_the_sample_beside_it(
+    tmp_path: Path,
+) -> None:
+    drawn = tmp_path / "turns.svg"
+    assert main(["replay", str(DOCS / "turns-sample.jsonl"), "--timeline", str(drawn)]) == 0
+    assert drawn.read_text() == (DOCS / "turns-timeline.svg").read_text()

@@ -43,6 +43,8 @@ RECORD = """() => {
   recorder.ondataavailable = ({ data }) => window.recording.chunks.push(data);
   recorder.start();
 }"""
+PLACES = "parts => parts.map(e => [e.className.baseVal, e.getBoundingClientRect().x])"
+"""The kind of each part of a timeline, and how far to the right it begins."""
 STOP = """() => new Promise((resolve) => {
   const { recorder, chunks } = window.recording;
   const reader = new FileReader();
@@ -131,12 +133,18 @@ def test_a_call_from_the_page_is_understood_in_both_directions(
     shown = page.locator("#transcript .agent .text").all_inner_texts()
     question = asked.inner_text()
     stages = page.locator("#latency-turns li dt").all_inner_texts()
+    turn = page.locator("#timeline-turns li", has=page.locator(".decision-end"))
+    expect(turn).to_have_count(1, timeout=ANSWER_MS)
+    drawn = turn.locator("[role=option]").evaluate_all(PLACES)
     page.click("#hang-up")
 
     assert WORDS <= set(plain(question).split())
     heard = transcribe(recording, tmp_path)
     assert jiwer.wer(plain(" ".join(shown)), plain(heard)) <= MAX_WORD_ERROR, (shown, heard)
     assert stages == ["End of turn", "Transcript", "Thinking", "Voice", "Sending"]
+    order = ["caller-speech", "caller-silence", "over-score", "decision-end", "agent-speech"]
+    first = {kind: min(x for other, x in drawn if other == kind) for kind in order}
+    assert sorted(order, key=lambda kind: first[kind]) == order
     assert complaints.lines == []
 
 

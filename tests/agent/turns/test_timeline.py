@@ -222,7 +222,7 @@ def test_every_lane_is_drawn_with_its_name_and_every_part_says_what_it_is() -> N
     root = ElementTree.fromstring(drawing(answered().drawn(), title="a <call>"))
     assert root.findtext(f"{SVG}title") == "a <call>"
     texts = [element.text for element in root.iter(f"{SVG}text")]
-    assert {"caller", "turn over?", "early answer", "agent", "agent's voice"} <= set(texts)
+    assert {"caller", "turn over?", "early answer", "agent", "ducked, held"} <= set(texts)
     rects = [rect for rect in root.iter(f"{SVG}rect") if rect.get("class") != "ground"]
     assert {rect.get("class", "").split("-")[0] for rect in rects} <= set(LANES)
     titles = [element.findtext(f"{SVG}title") for element in [*rects, *root.iter(f"{SVG}circle")]]
