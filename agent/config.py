@@ -160,14 +160,14 @@ class OpenersConfig(Table):
 class TurnsConfig(Table):
     """When the caller has finished, and when the agent yields."""
 
-    min_silence_ms: Milliseconds = 240
+    min_silence_ms: Milliseconds = 200
     """A turn never ends before this much silence."""
-    max_silence_ms: Annotated[int, Field(ge=200, le=10_000)] = 1600
+    max_silence_ms: Annotated[int, Field(ge=200, le=10_000)] = 2200
     """A turn ends after this much silence, whatever is believed of it."""
     kept_floor_ms: Annotated[int, Field(ge=200, le=20_000)] = 3000
     """The same where the caller keeps the floor: a number is not complete, or they said "um" or
     "let me see"."""
-    cut_off_cost_s: Annotated[float, Field(gt=0, le=100)] = 1.5
+    cut_off_cost_s: Annotated[float, Field(gt=0, le=100)] = 2.5
     """How many seconds of needless waiting are as bad as cutting the caller off once. Less answers
     faster and cuts off more often."""
     partial_interval_ms: Annotated[int, Field(ge=100, le=5000)] = 600

@@ -50,16 +50,17 @@ from agent.turns.habits import PauseHabits
 from agent.turns.meaning import same_meaning
 from agent.turns.murmurs import Murmurs
 from agent.turns.reading import Reading
+from agent.turns.sound import SoundOfPause
 from agent.turns.speculation import Speculation
 
 RESCORE_EVERY_S = 0.1
-RESCORE_UNTIL_S = 1.0
-"""Silence after which more of it tells the turn model nothing."""
+RESCORE_UNTIL_S = 0.3
+"""Silence after which more of it tells the turn model nothing: see `agent.turns.sound`."""
 RESCORE_TAKES_S = 0.08
 """A turn that ends within this is not scored again: the answer would come too late."""
 WORDS_AFTER_HOLD_S = 0.25
 CUT_OFF_WITHIN_S = 1.5
-"""A caller who speaks into the answer so soon after their turn was cut off in it."""
+"""A caller who speaks again so soon after their turn was cut off in it."""
 
 
 class Floor(Enum):
@@ -80,7 +81,7 @@ class _Pause:
     reading: Reading | None = None
     words_after_s: float = 0.0
     """Silence after which all words were there."""
-    sound: float | None = None
+    sound: SoundOfPause = field(default_factory=SoundOfPause)
     scoring: bool = True
     """A score was asked for and has not come."""
     scored_after_s: float = 0.0
@@ -107,8 +108,8 @@ class _Turn:
     """Words up to the newest pause of which they are known."""
     reading: Reading | None = None
     """What its newest words tell, partial or not."""
-    holds_s: list[float] = field(default_factory=list)
-    """Pauses that were none, if the words after them are new."""
+    holds: list[tuple[float, float | None]] = field(default_factory=list)
+    """Lengths of the pauses since, and log-odds of their sound: holds, if new words follow."""
     over_agent: bool = False
     """All of it was said over the agent's voice."""
     by_key: bool = False
@@ -138,6 +139,8 @@ class TurnTaker:
         """The agent was interrupted, and no turn has begun yet that it was for."""
         self._ended_s = -CUT_OFF_WITHIN_S
         """End of speech of the turn before."""
+        self._ended_sound: float | None = None
+        """Log-odds of its sound."""
         self._beat = Heartbeat(0.0)
         self._turn: _Turn | None = None
 
@@ -193,9 +196,11 @@ class TurnTaker:
             self._turn = _Turn(at_s, at_s, self._interrupted, partial_s, cut_s=at_s)
             self._turn.by_key = self._key_pressed
             self._interrupted = False
+            if at_s - self._ended_s < CUT_OFF_WITHIN_S:
+                self._turn.holds.append((at_s - self._ended_s, self._ended_sound))
             return [BeginTurn(at_s)]
         if turn.pause:
-            turn.holds_s.append(at_s - turn.pause.began_s)
+            turn.holds.append((at_s - turn.pause.began_s, turn.pause.sound.log_odds))
         turn.pause, turn.voice_began_s, turn.over_agent = None, at_s, False
         return []
 
@@ -224,7 +229,7 @@ class TurnTaker:
             return []
         pause.scoring = False
         if event.probability is not None:
-            pause.sound = event.probability
+            pause.sound.take(event.probability, event.silence_s)
         return self._weigh(pause, now_s)
 
     def _on_prefix(self, text: str, now_s: float) -> None:
@@ -245,9 +250,9 @@ class TurnTaker:
         """The pauses before these words were holds, unless the words are the old ones: then what
         was heard since was a cough, or a breath."""
         if text and not (turn.text and same_meaning(turn.text, text, self._language)):
-            for hold_s in turn.holds_s:
-                self._habits.held(hold_s)
-        turn.holds_s.clear()
+            for hold_s, sound in turn.holds:
+                self._habits.held(hold_s, sound)
+        turn.holds.clear()
 
     def _on_busy(self, busy: bool) -> None:
         if self._turn and self._turn.pause and self._talks_over(self._turn) and not busy:
@@ -275,8 +280,6 @@ class TurnTaker:
                 turn.next_partial_s = now_s + WORDS_AFTER_HOLD_S
             elif isinstance(reaction, Interrupt) and turn:
                 turn.interrupted = True
-                if turn.began_s - self._ended_s < CUT_OFF_WITHIN_S:
-                    turn.holds_s.append(turn.began_s - self._ended_s)
             elif isinstance(reaction, Interrupt):
                 self._interrupted = True
         return actions
@@ -337,7 +340,7 @@ class TurnTaker:
         actions: list[Action] = [*self._speculation.heard(text, voiced_s)]
         if silence_s + EPSILON_S >= self._needed_s(turn, pause):
             return actions + self._end(turn, pause, text, silence_s)
-        over = self._judge(pause, silence_s).probability
+        over = self._over(pause, silence_s)
         actions += self._speculation.begin(text, over, voiced_s)
         actions += self._rescore(pause, silence_s)
         return actions + self._murmur(turn, pause, over, now_s)
@@ -376,7 +379,13 @@ class TurnTaker:
         return [weighed]
 
     def _judge(self, pause: _Pause, silence_s: float) -> Judgement:
-        return self._fusion.judge(pause.sound, pause.reading, self._habits, silence_s)
+        sound = pause.sound.probability
+        return self._fusion.judge(sound, pause.reading, self._habits, silence_s)
+
+    def _over(self, pause: _Pause, silence_s: float) -> float:
+        """Probability that the turn is over."""
+        sound = pause.sound.probability
+        return self._fusion.probability(sound, pause.reading, self._habits, silence_s)
 
     def _needed_s(self, turn: _Turn, pause: _Pause) -> float:
         """Silence after which the turn ends."""
@@ -386,9 +395,14 @@ class TurnTaker:
         assert pause.judgement
         return pause.judgement.needed_s
 
+    def _needed_with_words_s(self, turn: _Turn, pause: _Pause) -> float:
+        """The same, had the words been there at once."""
+        return self._needed_s(turn, pause) if turn.by_key else self._judge(pause, 0.0).needed_s
+
     def _rescore(self, pause: _Pause, silence_s: float) -> list[Action]:
         """Have the pause's sound scored again, while the answer can still matter."""
-        if pause.scoring or pause.sound is None or silence_s > RESCORE_UNTIL_S:
+        failed = pause.sound.log_odds is None
+        if pause.scoring or failed or silence_s > RESCORE_UNTIL_S + EPSILON_S:
             return []
         if self._beat.run_s:
             return []  # the first sounds of a next word would be judged as the end of the turn
@@ -413,13 +427,14 @@ class TurnTaker:
     # What becomes of the turn.
 
     def _end(self, turn: _Turn, pause: _Pause, text: str, silence_s: float) -> list[Action]:
-        judged = self._judge(pause, silence_s)
+        over = self._over(pause, silence_s)
         waited_s = 0.0
         if silence_s < pause.words_after_s + EPSILON_S:
-            waited_s = max(0.0, silence_s - self._needed_s(turn, pause))
-        self._turn, self._ended_s = None, pause.began_s
+            waited_s = max(0.0, silence_s - self._needed_with_words_s(turn, pause))
+        self._turn = None
+        self._ended_s, self._ended_sound = pause.began_s, pause.sound.log_odds
         draft = self._speculation.adopt()
-        return [EndTurn(text, pause.began_s, judged.probability, waited_s, draft)]
+        return [EndTurn(text, pause.began_s, over, waited_s, draft)]
 
     def _drop(self, turn: _Turn, reason: str) -> list[Action]:
         self._turn = None

@@ -58,3 +58,18 @@ def test_a_longer_hold_makes_later_ones_likelier_to_last(
 ) -> None:
     shorter, longer = habits_of(*holds_s, hold_s), habits_of(*holds_s, hold_s * 1.5)
     assert longer.lasts(silence_s) >= shorter.lasts(silence_s)
+
+
+@given(pauses)
+def test_most_holds_end_where_it_is_said(holds_s: list[float]) -> None:
+    habits = habits_of(*holds_s)
+    peak = habits.ending(habits.likeliest_s)
+    around = (0.01, 0.5, 0.9, 1.1, 2.0, 5.0)
+    assert all(habits.ending(habits.likeliest_s * share) < peak for share in around)
+
+
+def test_ending_is_the_pace_at_which_fewer_last() -> None:
+    habits = PauseHabits()
+    pace = (habits.lasts(0.5) - habits.lasts(0.501)) / 0.001
+    assert habits.ending(0.5005) == pytest.approx(pace, rel=1e-3)
+    assert habits.ending(0.0) == 0.0
