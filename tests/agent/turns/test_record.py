@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -91,6 +92,13 @@ EVERY_STEP = st.one_of([steps_of(kind) for kind in TYPES.values()])
 def test_every_event_and_every_action_has_a_name_of_its_own() -> None:
     assert set(TYPES.values()) == {*get_args(Event), *get_args(Action)}
     assert TYPES["end_turn"] is EndTurn
+
+
+def test_every_entry_stands_on_the_page_about_the_log() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "call-log.md").read_text(encoding="utf-8")
+    columns = [column for column, _ in BEAT_COLUMNS.values()]
+    names = {*TYPES, SETTINGS, HEARTBEATS, *columns} - {"heartbeat"}
+    assert {name for name in names if f"`{name}`" not in page} == set()
 
 
 @given(EVERY_STEP)
