@@ -58,7 +58,9 @@ class Persona(Table):
 
     def request(self, text: str) -> SynthesisRequest:
         """Ask the speech service to speak `text` the way this persona does."""
-        return SynthesisRequest(text, self.voice, self.language, self.speed, self.emotion)
+        return SynthesisRequest(
+            text, self.voice, self.language, self.speed, self.emotion, marks=("phone",)
+        )
 
 
 def load_personas(folder: Path) -> dict[str, Persona]:

@@ -354,6 +354,8 @@ class Reply:
         await self._pass(self.heard.heard_chars(math.inf))
         if chunk.pcm:
             await self.services.playback.wait_for_room(self.utterance, self.audio_s)
+            # Marks count from the request's first sample, the playback from the reply's.
+            from_s = self.audio_s - chunk.first_sample / chunk.sample_rate_hz
             self.audio_s += len(chunk.pcm) / 2 / chunk.sample_rate_hz
             await self._emit(
                 SpeechAudioFrame(
@@ -361,6 +363,9 @@ class Reply:
                     sample_rate=chunk.sample_rate_hz,
                     num_channels=1,
                     utterance=self.utterance,
+                    phone_ends_s=tuple(
+                        from_s + mark.end_s for mark in chunk.marks if mark.kind == "phone"
+                    ),
                 )
             )
 

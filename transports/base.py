@@ -4,7 +4,7 @@ Implemented by `transports.webrtc.WebRtcPeer` (and, in tests, by a scripted fake
 are called from the event loop's thread.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -49,10 +49,6 @@ class PlaybackClock(Protocol):
 
     def restore(self) -> None:
         """Speak on from where `hold` came, at full level.  Idempotent."""
-
-    def boundaries(self, utterance: int, times_s: Sequence[float]) -> None:
-        """Tell where phones of an utterance end, in seconds of its audio, where that is known."""
-
     async def wait_for_room(self, utterance: int, produced_s: float) -> None:
         """Return when less than the bound of what was produced of an utterance is still unsent.
 

@@ -17,6 +17,9 @@ class SpeechAudioFrame(TTSAudioRawFrame):
     """
 
     utterance: int = -1
+    phone_ends_s: tuple[float, ...] = ()
+    """Where phones end, in seconds of the whole utterance, as far as it became known with this
+    run: there the voice breaks off best."""
 
 
 @dataclass

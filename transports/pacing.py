@@ -135,7 +135,7 @@ class Playback:
             await self._room_changed.wait()
 
     def boundaries(self, utterance: int, times_s: Sequence[float]) -> None:
-        """Where phones of the utterance end, in seconds of its audio; see `base.PlaybackClock`."""
+        """Where phones of the utterance end, in seconds of its audio; it may still have to come."""
         self.begin(utterance)
         self._utterances[utterance].add_phone_ends(times_s)
 

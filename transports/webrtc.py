@@ -226,6 +226,7 @@ class WebRtcOutput(FrameProcessor):
                 self._playback.write(utterance, resampler.flush())
             resampler = StreamResampler(frame.sample_rate, RATE_HZ)
             self._resamplers[utterance] = resampler
+        self._playback.boundaries(utterance, frame.phone_ends_s)
         pcm = np.frombuffer(frame.audio, np.int16, count=len(frame.audio) // 2)
         if not self._playback.write(utterance, resampler.feed(pcm)):
             self._resamplers.pop(utterance, None)

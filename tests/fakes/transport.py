@@ -97,7 +97,7 @@ class _Output(FrameProcessor):
                 await self.push_frame(frame, direction)
             case SpeechAudioFrame():
                 assert frame.sample_rate == RATE_HZ
-                self._playback.begin(frame.utterance)
+                self._playback.boundaries(frame.utterance, frame.phone_ends_s)
                 self._playback.write(frame.utterance, np.frombuffer(frame.audio, dtype=np.int16))
             case SpeechEndFrame():
                 self._playback.end(frame.utterance)
