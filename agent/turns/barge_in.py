@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Literal
 
 from agent.config import BargeInConfig
-from agent.turns.events import EPSILON_S, SILENT_DBFS, Duck, Hold, Interrupt, Restore
+from agent.turns.events import EPSILON_S, SILENT_DBFS, Duck, Hold, Interrupt, Reason, Restore
 from agent.turns.own_voice import FRAME_S, OwnVoice
 from agent.turns.reading import Reading
 
@@ -273,18 +273,18 @@ class BargeIn:
     def _lasts(self, sound: _Sound, least_ms: int) -> bool:
         return sound.stretch_s + EPSILON_S >= least_ms / 1000
 
-    def _speak_on(self, reason: str) -> list[Reaction]:
+    def _speak_on(self, reason: Reason) -> list[Reaction]:
         """Go back to full level; late words may still interrupt."""
         changed = self._state is not State.CLEAR
         self._state = State.CLEAR
         return [Restore(reason)] if changed else []
 
-    def _restore(self, reason: str) -> list[Reaction]:
+    def _restore(self, reason: Reason) -> list[Reaction]:
         """The sound was no interruption."""
         self._sound = None
         return self._speak_on(reason)
 
-    def _interrupt(self, reason: str) -> Interrupt:
+    def _interrupt(self, reason: Reason) -> Interrupt:
         own_s = self._sound.own_s if self._sound else 0.0
         self._state = State.INTERRUPTED
         return Interrupt(own_s, reason)

@@ -15,6 +15,7 @@ becomes of the agent's voice, `Murmurs` when to say "mm-hm".
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Literal
 
 from agent.config import TurnsConfig
 from agent.persona import TurnTemperament
@@ -35,6 +36,7 @@ from agent.turns.events import (
     MaySpeculate,
     Murmur,
     PrefixReady,
+    Reason,
     Rescore,
     SpeechStarted,
     SpeechStopped,
@@ -345,7 +347,7 @@ class TurnTaker:
         actions += self._rescore(pause, silence_s)
         return actions + self._murmur(turn, pause, over, now_s)
 
-    def _no_turn(self, turn: _Turn, pause: _Pause, silence_s: float) -> str:
+    def _no_turn(self, turn: _Turn, pause: _Pause, silence_s: float) -> Reason | Literal[""]:
         """Why the turn is none; empty if it is one, or if that is not known yet."""
         if silence_s + EPSILON_S < self._config.min_silence_ms / 1000:
             return ""
@@ -436,6 +438,6 @@ class TurnTaker:
         draft = self._speculation.adopt()
         return [EndTurn(text, pause.began_s, over, waited_s, draft)]
 
-    def _drop(self, turn: _Turn, reason: str) -> list[Action]:
+    def _drop(self, turn: _Turn, reason: Reason) -> list[Action]:
         self._turn = None
         return [*self._speculation.abandon(reason), DropTurn(reason, turn.interrupted)]

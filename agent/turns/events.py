@@ -7,6 +7,7 @@ transcript or score that comes back for an older pause is stale, because the cal
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from agent.turns.reading import Reading
 
@@ -14,6 +15,27 @@ EPSILON_S = 1e-6
 """Less than a sample: keeps sums of frame lengths from missing a bound by rounding."""
 SILENT_DBFS = -90.0
 """Level of a frame without sound."""
+
+
+Reason = Literal[
+    "backchannel",
+    "echo",
+    "goes on",
+    "no words",
+    "no words in time",
+    "not the caller",
+    "objects",
+    "quiet voice",
+    "said more",
+    "short sound",
+    "speaks on",
+    "talk key",
+    "talked over the agent",
+    "too short for words",
+    "voice",
+    "words",
+]
+"""Why something was decided.  web/strings.js has words for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +184,7 @@ class Hold:
 class Restore:
     """It was none: the agent speaks on, at full level, from where it is."""
 
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +193,7 @@ class Interrupt:
 
     speech_s: float
     """Voice that led to the decision."""
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +209,7 @@ class Discard:
     """The draft will not be needed."""
 
     draft: int
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +250,7 @@ class EndTurn:
 class DropTurn:
     """What sounded like a turn was none."""
 
-    reason: str
+    reason: Reason
     interrupted: bool
     """Whether the agent had been interrupted for it."""
 

@@ -11,7 +11,7 @@ words of the next pause mean the same: people breathe, cough, and say "um" after
 from dataclasses import dataclass
 
 from agent.config import SpeculationConfig
-from agent.turns.events import Discard, Speculate
+from agent.turns.events import Discard, Reason, Speculate
 from agent.turns.meaning import same_meaning
 
 NEW_SPEECH_S = 2.0
@@ -74,11 +74,11 @@ class Speculation:
         self._drafts_of_turn = 0
         return draft.number if draft else None
 
-    def abandon(self, reason: str) -> list[Discard]:
+    def abandon(self, reason: Reason) -> list[Discard]:
         """The turn was none: no answer is needed."""
         self._drafts_of_turn = 0
         return self._discard(reason)
 
-    def _discard(self, reason: str) -> list[Discard]:
+    def _discard(self, reason: Reason) -> list[Discard]:
         draft, self._draft = self._draft, None
         return [Discard(draft.number, reason)] if draft else []

@@ -1,8 +1,10 @@
 """Pictures of turns, from what was observed and decided."""
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
@@ -17,6 +19,7 @@ from agent.turns.events import (
     Hold,
     Interrupt,
     Murmur,
+    Reason,
     Restore,
     Speculate,
     SpeechStarted,
@@ -216,6 +219,12 @@ def test_a_message_is_small_and_leaves_out_what_says_nothing() -> None:
     }
     assert "words" not in message["judgements"][0]
     assert len(json.dumps(message)) < 1200
+
+
+@pytest.mark.parametrize("reason", get_args(Reason))
+def test_the_page_has_words_for_every_reason_in_both_languages(reason: str) -> None:
+    page = (Path(__file__).parents[3] / "web" / "strings.js").read_text(encoding="utf-8")
+    assert len(re.findall(rf'^ +"?reason_{reason}"?: ".+",$', page, flags=re.MULTILINE)) == 2
 
 
 def test_every_lane_is_drawn_with_its_name_and_every_part_says_what_it_is() -> None:
