@@ -117,6 +117,7 @@ class SimulatedCall:
         self._level_dbfs = SILENT_DBFS  # what left the agent last
         self._budget = Budget(SpeculationConfig())
         self._may_speculate = True
+        self._wasted = False  # a draft was thrown away: there may be no room for the next
         self._busy = False
         self._cut: Cut | None = None
 
@@ -150,7 +151,8 @@ class SimulatedCall:
         if event is not None:
             self._observe(event, now_s)
         self._observe(heartbeat(self._gate, heard.level_dbfs, self._level_dbfs), now_s)
-        self._watch_budget(now_s)
+        if self._wasted:
+            self._watch_budget(now_s)
 
     def _watch_budget(self, now_s: float) -> None:
         allowed = not self._budget.refusal(now_s)
@@ -199,6 +201,7 @@ class SimulatedCall:
             case Discard(draft):
                 agent.discard(draft, real_s)
                 self._budget.draft_ended(real_s, wasted=True)
+                self._wasted = True
             case EndTurn():
                 self._end_turn(action, real_s)
             case DropTurn(interrupted=interrupted):
