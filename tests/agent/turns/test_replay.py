@@ -110,6 +110,13 @@ class Call:
         self.observe(TranscriptReady(pause, text, read(text, "en")))
         return self
 
+    def is_over(self) -> "Call":
+        """Silence until it is decided that the turn is over."""
+        count = len(ends(self.decided))
+        while len(ends(self.decided)) == count:
+            self.passes(0.02)
+        return self
+
     def record(self) -> Record:
         self._record.close()
         self.log.event("log_closed")
@@ -183,14 +190,14 @@ def test_more_patience_ends_a_turn_later() -> None:
 
 def test_a_reply_that_was_recorded_begins_no_earlier_than_the_turn_it_answers_is_over() -> None:
     call = Call()
-    call.speaks(1.0).words("what is the time", 0.97).passes(0.5)
+    call.speaks(1.0).words("what is the time", 0.97).is_over()
     call.observe(AgentBusy(True))
     call.agent_dbfs = -20.0
     call.passes(3)
     call.agent_dbfs = -90.0
     call.observe(AgentBusy(False))
     record = call.record()
-    slow = Settings(TurnsConfig(min_silence_ms=1200), TurnTemperament(), "en")
+    slow = Settings(TurnsConfig(min_silence_ms=1900, max_silence_ms=1900), TurnTemperament(), "en")
     steps = replay(record, slow)
     [end_s] = ends(steps)
     assert end_s > ends(record.steps)[0]
@@ -203,11 +210,11 @@ def test_a_reply_that_was_recorded_begins_no_earlier_than_the_turn_it_answers_is
 
 def test_a_reply_that_is_over_before_the_turn_is_none() -> None:
     call = Call()
-    call.speaks(1.0).words("what is the time", 0.97).passes(0.5)
+    call.speaks(1.0).words("what is the time", 0.97).is_over()
     call.observe(AgentBusy(True))
     call.observe(AgentBusy(False))
     call.passes(3)
-    slow = Settings(TurnsConfig(min_silence_ms=2000), TurnTemperament(), "en")
+    slow = Settings(TurnsConfig(min_silence_ms=1900, max_silence_ms=1900), TurnTemperament(), "en")
     steps = replay(call.record(), slow)
     assert len(ends(steps)) == 1
     assert not any(isinstance(step, AgentBusy) for _, step in steps)
