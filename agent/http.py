@@ -332,7 +332,12 @@ class Door:
             {
                 "default": self._default_persona,
                 "personas": [
-                    {"id": persona.id, "name": persona.name, "language": persona.language}
+                    {
+                        "id": persona.id,
+                        "name": persona.name,
+                        "language": persona.language,
+                        "interruption": persona.turns.interruption,
+                    }
                     for persona in self._personas.values()
                     if self._why_silent(persona) is None
                 ],

@@ -26,6 +26,21 @@ class _Segment:
     text: str
 
 
+def read_talk_key(message: Mapping[str, Any]) -> bool | None:
+    """Whether a message of the client says that the talk key was pressed (True) or let go (False).
+
+    None for every other message, and for one that does not say which.
+    """
+    data = message.get("data")
+    if message.get("type") != "client-message" or not isinstance(data, dict):
+        return None
+    details = data.get("d")
+    if data.get("t") != "talk-key" or not isinstance(details, dict):
+        return None
+    pressed = details.get("pressed")
+    return pressed if isinstance(pressed, bool) else None
+
+
 class ClientNotes:
     """Sends notes to the client of one call; `send` pushes a frame towards the transport."""
 

@@ -124,6 +124,12 @@ export class Call extends EventTarget {
     );
   }
 
+  /** The talk key was pressed, or let go. */
+  pressTalkKey(pressed) {
+    if (this.channel?.readyState !== "open") return;
+    this.sendMessage("client-message", { t: "talk-key", d: { pressed } });
+  }
+
   sendMessage(type, data) {
     this.channel.send(JSON.stringify({ label: LABEL, id: crypto.randomUUID(), type, data }));
   }

@@ -94,6 +94,7 @@ class Page {
     $("mute").addEventListener("click", () => this.setMuted(!this.microphone.muted));
     $("hang-up").addEventListener("click", () => this.hangUp());
     $("listen").addEventListener("click", () => this.listen());
+    this.listenToTalkKey();
     $("again").addEventListener("click", () => this.startCall());
     $("another").addEventListener("click", () => this.goHome());
     // Escape stops a call that is being set up; a running one ends by its button alone, since one
@@ -106,6 +107,35 @@ class Page {
     if (window.matchMedia("(max-width: 56rem)").matches) {
       $("latency-details").open = $("timeline-details").open = false;
     }
+  }
+
+  /** Down while a finger, the mouse or a key holds it; up also when the page is left. */
+  listenToTalkKey() {
+    const key = $("talk-key");
+    const isTalk = (event) => event.key === " " || event.key === "Enter";
+    key.addEventListener("pointerdown", (event) => {
+      key.setPointerCapture(event.pointerId);
+      this.pressTalkKey(true);
+    });
+    key.addEventListener("keydown", (event) => {
+      if (!isTalk(event)) return;
+      event.preventDefault();
+      if (!event.repeat) this.pressTalkKey(true);
+    });
+    key.addEventListener("keyup", (event) => {
+      if (isTalk(event)) this.pressTalkKey(false);
+    });
+    key.addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch
+    for (const up of ["pointerup", "pointercancel", "blur"]) {
+      key.addEventListener(up, () => this.pressTalkKey(false));
+    }
+  }
+
+  pressTalkKey(pressed) {
+    const key = $("talk-key");
+    if (!this.call?.live || (key.getAttribute("aria-pressed") === "true") === pressed) return;
+    key.setAttribute("aria-pressed", String(pressed));
+    this.call.pressTalkKey(pressed);
   }
 
   /** Writes every text anew, in the language of the moment. */
@@ -239,6 +269,8 @@ class Page {
     $("call-name").lang = persona.language;
     $("call-clock").textContent = "0:00";
     $("listen").hidden = true;
+    $("talk-key").hidden = persona.interruption !== "push-to-talk";
+    $("talk-key").setAttribute("aria-pressed", "false");
     document.body.dataset.talk = "";
     this.renderControls();
     this.showMuted();

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipecat.frames.frames import (
     Frame,
     InputAudioRawFrame,
+    InputTransportMessageFrame,
     InterimTranscriptionFrame,
     StartFrame,
     TranscriptionFrame,
@@ -37,6 +38,7 @@ from agent.frames import (
     UserTurnFrame,
 )
 from agent.metrics import Metrics
+from agent.rtvi import read_talk_key
 from agent.stt.types import SpeechToText, SttFailed
 from agent.turns.endpointing import Floor, TurnTaker
 from agent.turns.events import (
@@ -61,6 +63,7 @@ from agent.turns.events import (
     Speculate,
     SpeechStarted,
     SpeechStopped,
+    TalkKey,
     TranscribePartial,
     TranscriptReady,
     TurnScored,
@@ -70,8 +73,8 @@ from agent.turns.memory import AudioMemory, quietest_s
 from agent.turns.reading import Reading, read
 from agent.turns.record import Recorder
 from agent.turns.silence import SilenceWatch, asks_for_time
-from transports.base import PlaybackClock
 from agent.turns.timeline import Picture
+from transports.base import PlaybackClock
 
 LEAD_S = 0.25
 """Audio before the detected onset that belongs to the turn: soft consonants start unvoiced."""
@@ -180,6 +183,10 @@ class Ears(FrameProcessor):
             self._agent_busy = frame.busy
             self._observe(AgentBusy(frame.busy))
         else:
+            if isinstance(frame, InputTransportMessageFrame):
+                pressed = read_talk_key(frame.message)
+                if pressed is not None:
+                    self._observe(TalkKey(pressed))
             if isinstance(frame, StartFrame):
                 self._consumer = self.create_task(self._take_turns(), "turns")
             await self.push_frame(frame, direction)

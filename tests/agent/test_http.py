@@ -331,8 +331,8 @@ def test_personas_are_listed_without_their_prompts(tmp_path: Path) -> None:
     assert answer_to(tmp_path, "GET", "/api/personas", {}).json == {
         "default": "anna",
         "personas": [
-            {"id": "anna", "name": "Anna", "language": "en"},
-            {"id": "wei", "name": "Wei", "language": "zh"},
+            {"id": "anna", "name": "Anna", "language": "en", "interruption": "open"},
+            {"id": "wei", "name": "Wei", "language": "zh", "interruption": "open"},
         ],
     }
 

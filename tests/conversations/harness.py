@@ -25,7 +25,7 @@ from tests import virtual_time
 from tests.fakes.llm import FakeLlm
 from tests.fakes.transport import FakeTransport, Line
 from tests.fakes.tts import FakeTts
-from tests.fakes.voice import FakeScorer, FakeStt, FakeVoice, Vocabulary, noise, speech
+from tests.fakes.voice import FAR_VALUE, FakeScorer, FakeStt, FakeVoice, Vocabulary, noise, speech
 from tts.tracing import OFF, Tracing
 
 FULL_LEVEL_SAMPLES = 24
@@ -90,6 +90,16 @@ class Call:
     def coughs(self, at: float, duration_s: float) -> None:
         """The caller makes a noise that sounds like voice and holds no words."""
         self.line.speech.append((at, noise(duration_s)))
+
+    def overhears(self, at: float, duration_s: float) -> None:
+        """Somebody far from the caller's microphone speaks: television, people in the room."""
+        self.line.speech.append((at, noise(duration_s, FAR_VALUE)))
+
+    def holds_talk_key(self, at: float, until: float) -> None:
+        """The caller's client tells that the talk key is down in this time."""
+        for when, pressed in ((at, True), (until, False)):
+            data = {"t": "talk-key", "d": {"pressed": pressed}}
+            self.line.sent.append((when, {"type": "client-message", "data": data}))
 
     def at(self, when: float, action: Any) -> None:
         """Call `action()` at virtual time `when`."""

@@ -14,6 +14,7 @@ from pipecat.frames.frames import (
     EndFrame,
     Frame,
     InputAudioRawFrame,
+    InputTransportMessageFrame,
     OutputTransportMessageFrame,
     OutputTransportMessageUrgentFrame,
     StartFrame,
@@ -42,6 +43,10 @@ class Line:
     """(time, message) on the data channel."""
     speech: list[tuple[float, NDArray[np.int16]]] = field(default_factory=list)
     """(start, 16 kHz PCM) the caller will say."""
+    sent: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+    """(time, message) the caller's client will send on the data channel, in order of time."""
+    echo_delay_s: float | None = None
+    """The caller's microphone hears the agent so much later, 20 dB quieter."""
 
     def microphone(self, now_s: float) -> NDArray[np.int16]:
         frame = np.zeros(MIC_SAMPLES, dtype=np.int16)
@@ -51,6 +56,10 @@ class Line:
             part = pcm[max(0, offset) : max(0, offset + MIC_SAMPLES)]
             at = max(0, -offset)
             frame[at : at + len(part)] = part[: MIC_SAMPLES - at]
+        if self.echo_delay_s is not None and not frame.any():
+            back = round(self.echo_delay_s / FRAME_S)
+            if len(self.heard) > back:
+                frame = self.heard[-1 - back][1][::3] // 10
         return frame
 
 
@@ -77,6 +86,9 @@ class _Input(FrameProcessor):
         while True:
             frames += 1
             await asyncio.sleep(began_s + frames * FRAME_S - loop.time())
+            while self._line.sent and self._line.sent[0][0] <= loop.time():
+                message = self._line.sent.pop(0)[1]
+                await self.broadcast_frame(InputTransportMessageFrame, message=message)
             pcm = self._line.microphone(loop.time() - FRAME_S)
             await self.push_frame(InputAudioRawFrame(pcm.tobytes(), 16_000, 1))
 

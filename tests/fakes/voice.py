@@ -16,6 +16,8 @@ from agent.turns.events import SILENT_DBFS, SpeechStarted, SpeechStopped
 
 FIRST_VALUE = 1000
 NOISE_VALUE = 500
+FAR_VALUE = 120
+"""18 dB and more below the caller's words."""
 FRAME = 320
 
 
@@ -45,9 +47,9 @@ def speech(vocabulary: Vocabulary, text: str, word_s: float = 0.25) -> NDArray[n
     return np.concatenate(words)
 
 
-def noise(duration_s: float) -> NDArray[np.int16]:
+def noise(duration_s: float, value: int = NOISE_VALUE) -> NDArray[np.int16]:
     """PCM that sounds like voice to the detector and holds no words."""
-    return np.full(round(duration_s * SAMPLE_RATE_HZ / FRAME) * FRAME, NOISE_VALUE, dtype=np.int16)
+    return np.full(round(duration_s * SAMPLE_RATE_HZ / FRAME) * FRAME, value, dtype=np.int16)
 
 
 class FakeVoice:
@@ -64,7 +66,9 @@ class FakeVoice:
 
     @property
     def run_s(self) -> float:
-        return 0.0 if self._voiced_since is None else self._now_s - self._voiced_since
+        if self._voiced_since is None or self._silent_since is not None:
+            return 0.0
+        return self._now_s - self._voiced_since
 
     def process(self, pcm: NDArray[np.int16]) -> Sequence[SpeechStarted | SpeechStopped]:
         began_s = self._now_s
