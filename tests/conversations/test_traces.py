@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from agent.config import SpeculationConfig, TurnsConfig
 from agent.tools.builtin import builtin_registry
 from agent.tools.registry import ToolContext
 from tests.conversations.harness import PERSONA, Call
@@ -27,9 +28,13 @@ class Listening(FakeTts):
 
 
 def traced(**parts: object) -> tuple[Call, Traces]:
-    """A call in whose trace a second lasts as long as in the conversation."""
+    """A call in whose trace a second lasts as long as in the conversation.
+
+    No answer is begun early, so that all of an answer lies in its turn.
+    """
+    turns = TurnsConfig(idle_prompt_s=0, speculation=SpeculationConfig(enabled=False))
     traces = Traces(lambda: round(asyncio.get_running_loop().time() * 1e9))
-    return Call(tracing=traces.tracing, **parts), traces  # type: ignore[arg-type]
+    return Call(tracing=traces.tracing, turns=turns, **parts), traces  # type: ignore[arg-type]
 
 
 def times_s(span: ReadableSpan) -> tuple[float, float]:
