@@ -60,6 +60,15 @@ def test_what_the_caller_says_in_a_row_is_one_message():
     assert contents(conversation) == ["P", "I want a table."]
 
 
+def test_what_the_caller_may_have_said_is_shown_and_not_remembered():
+    conversation = Conversation("P", context_tokens=40)
+    conversation.add_user("I want")
+    before = conversation.messages()
+    supposed = conversation.messages_with("a table " + "and a chair " * 30)
+    assert supposed[-1]["content"].startswith("I want a table and a chair")
+    assert conversation.messages() == before
+
+
 def test_chinese_is_joined_without_a_space():
     conversation = Conversation("P")
     conversation.add_user("我想")

@@ -45,6 +45,21 @@ def test_what_happens_in_calls_is_counted() -> None:
     assert found["parley_stage_seconds_sum", "stage=stt,worker=3"] == 0.12
 
 
+def test_answers_begun_early_are_counted_with_what_nobody_needed_of_them() -> None:
+    metrics = Metrics(worker=2)
+    for _ in range(3):
+        metrics.draft_began()
+    metrics.draft_adopted()
+    metrics.draft_dropped("said more", 12, 1.5)
+    metrics.draft_dropped("said more", 3, 0.0)
+    text = metrics.render()
+    assert 'parley_drafts_begun_total{worker="2"} 3.0' in text
+    assert 'parley_drafts_adopted_total{worker="2"} 1.0' in text
+    assert 'parley_drafts_dropped_total{reason="said more",worker="2"} 2.0' in text
+    assert 'parley_drafts_wasted_tokens_total{worker="2"} 15.0' in text
+    assert 'parley_drafts_wasted_audio_seconds_total{worker="2"} 1.5' in text
+
+
 def test_workers_join_into_one_text_with_each_family_once() -> None:
     first, second = Metrics(worker=0), Metrics(worker=1)
     first.call_started()
