@@ -18,7 +18,7 @@ from bench.turns_world.latencies import PROFILES
 from bench.turns_world.scripts import Script
 from bench.turns_world.world import play
 
-CALLS = 5
+CALLS = 3
 PROFILE = next(iter(PROFILES.values()))
 
 
@@ -65,16 +65,16 @@ def recorded(script: Script) -> Record:
 
 @pytest.fixture(scope="module")
 def records() -> list[Record]:
-    """Both languages; two exchanges each, so that they take no time."""
+    """Both languages; one exchange each, so that they take no time."""
     found = scripts(6, half="calibrate", count=CALLS)
-    return [recorded(replace(script, exchanges=script.exchanges[:2])) for script in found]
+    return [recorded(replace(script, exchanges=script.exchanges[:1])) for script in found]
 
 
 def test_every_decision_of_simulated_calls_is_taken_again(records: list[Record]) -> None:
     for record in records:
         assert not record.cut_short
         assert decisions(replay(record, record.settings)) == decisions(record.steps)
-    assert sum(len(decisions(record.steps)) for record in records) > 50 * CALLS
+    assert sum(len(decisions(record.steps)) for record in records) > 25 * CALLS
 
 
 def test_less_patience_ends_no_turn_later_and_more_ends_none_earlier(
@@ -91,4 +91,4 @@ def test_less_patience_ends_no_turn_later_and_more_ends_none_earlier(
             if first and first.was.how == "ended":
                 assert (first.difference_ms > 0) is (patience > 1)
                 changes[patience] += 1
-    assert min(changes.values()) >= CALLS / 2
+    assert min(changes.values()) >= 1

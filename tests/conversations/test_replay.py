@@ -72,13 +72,12 @@ def test_a_replay_takes_every_decision_again_at_its_time(call: Call) -> None:
 @pytest.mark.parametrize(
     "turns",
     [
-        TurnTemperament(interruption="never"),
+        TurnTemperament(interruption="never", patience=2.5, murmurs=True),
         TurnTemperament(interruption="push-to-talk"),
-        TurnTemperament(patience=2.5, murmurs=True),
     ],
 )
 def test_so_does_that_of_a_call_with_another_temperament(turns: TurnTemperament) -> None:
-    record = record_of(lively(until=15, turns=turns))
+    record = record_of(lively(until=12, turns=turns))
     assert record.settings.temperament == turns
     assert decisions(replay(record, record.settings)) == decisions(record.steps)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.config import TurnsConfig
@@ -149,6 +149,7 @@ BEATS = st.lists(
 )
 
 
+@settings(max_examples=25)
 @given(BEATS, st.integers(0, 10))
 def test_heartbeats_are_rebuilt_as_they_were_told(beats: list[Heartbeat], lost: int) -> None:
     log = MemoryLog()

@@ -166,7 +166,7 @@ def move(call: Call, name: str, *values: Any) -> None:
             call.observe(MaySpeculate(allowed))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(MOVES, st.sampled_from(["open", "push-to-talk", "never"]), st.booleans())
 def test_whatever_was_observed_the_same_settings_decide_the_same(
     moves: list[Any], interruption: str, murmurs: bool
