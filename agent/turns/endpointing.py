@@ -340,6 +340,8 @@ class TurnTaker:
             return []
         voiced_s = self._voiced_s(turn)
         actions: list[Action] = [*self._speculation.heard(text, voiced_s)]
+        if self._beat.run_s:
+            return actions  # maybe the next word: in a moment it is believed, or is none
         if silence_s + EPSILON_S >= self._needed_s(turn, pause):
             return actions + self._end(turn, pause, text, silence_s)
         over = self._over(pause, silence_s)

@@ -47,7 +47,7 @@ class Weights:
 
 
 WEIGHTS = Weights(
-    bias=-1.15, sound=0.37, voice=0.33, words=0.25, length=0.5, slot_open=-0.4, holds=-0.5
+    bias=-1.15, sound=0.36, voice=0.3, words=0.3, length=0.5, slot_open=-0.3, holds=-0.5
 )
 """Logistic regression on 6023 pauses of the half "calibrate" of `bench turns` (seed 3, "gpu"), each
 looked at after 0.16 to 1.3 s of silence; rounded.  `holds` is no fit: `Reading.complete` has it

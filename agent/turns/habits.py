@@ -10,7 +10,7 @@ tail is long enough for people who think, and it needs one number of the caller,
 
 import math
 
-MEDIAN_S = 0.4
+MEDIAN_S = 0.45
 """Median hold of a caller of whom nothing is known."""
 SHAPE = 2.6
 """How alike holds are; the same for everybody.  Both are fitted with `fusion.WEIGHTS`."""

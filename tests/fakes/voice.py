@@ -126,8 +126,8 @@ class FakeScorer:
     vocabulary: Vocabulary
     delay_s: float = 0.04
     open_words: frozenset[str] = frozenset({"um", "and", "because"})
-    complete: float = 0.95
-    incomplete: float = 0.05
+    complete: float = 0.99
+    incomplete: float = 0.01
 
     async def probability(self, audio: NDArray[np.float32]) -> float:
         import asyncio

@@ -217,6 +217,12 @@ def test_going_on_after_a_pause_makes_one_turn_and_the_first_answers_stale() -> 
     assert ends(actions) == [(2.24, "my number is five")]
 
 
+def test_a_turn_does_not_end_into_what_may_be_the_next_word() -> None:
+    """Voice runs from 1.2 s on, and is believed at 1.3 s."""
+    script = [*spoken(0.0, 1.0, 1, "my number"), (1.3, SpeechStarted(1.2))]
+    assert ends(play(taker(), *script, until=2)) == []
+
+
 def test_noise_without_words_is_dropped_and_the_next_turn_is_heard() -> None:
     it = taker()
     actions = play(it, *spoken(0.0, 0.5, 1, ""), until=3)
