@@ -125,7 +125,7 @@ def main(argv: list[str]) -> dict[str, Any]:
         args.calls, args.questions, args.hesitant = 1, 2, 1
     spoken = _speech((*QUESTIONS, *map(hesitant.whole, hesitant.QUESTIONS), INTERRUPTION))
     if args.simulate:
-        return simulated_calls.bench(spoken, QUESTIONS, args.simulate, quick=args.quick)
+        return simulated_calls.bench(spoken, QUESTIONS, args.simulate, count=args.calls)
     return asyncio.run(_bench(args, spoken))
 
 

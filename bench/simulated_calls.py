@@ -99,15 +99,14 @@ class _Found:
 
 
 def bench(
-    spoken: dict[str, NDArray[np.int16]], questions: Sequence[str], times: Times, *, quick: bool
+    spoken: dict[str, NDArray[np.int16]], questions: Sequence[str], times: Times, *, count: int
 ) -> dict[str, Any]:
-    """Hold the calls; returns the report of `bench.conversation`."""
+    """Hold `count` calls; returns the report of `bench.conversation`."""
     random, found = Random(SEED), _Found()
     scorer = TurnModel()
     # Without a lane: threads have no place on a virtual clock.
     scorer._session = scorer._load()
     silero = Silero(weights.find(weights.SILERO_VAD))
-    count = 2 if quick else 20
     for number in range(count):
         asked = _script(spoken, questions, number, random)
         _hold(asked, times, random, scorer, silero, found)
@@ -134,7 +133,6 @@ def bench(
             "calls": count,
             "questions": QUESTIONS_PER_CALL,
             "playout_ms": PLAYOUT_S * 1000,
-            "quick": quick,
         },
         metrics=metrics,
         targets=TARGETS,
