@@ -123,11 +123,12 @@ class Listener:
         else:
             return
         if pause.reading:
-            evidence = _evidence(pause.sound, pause.reading, self._habits)
+            evidence = evidence_of(pause.sound, pause.reading, self._habits)
             pause.known.append((now_s - pause.began_s, evidence))
 
 
-def _evidence(sound: SoundOfPause, reading: Reading, known: habits.PauseHabits) -> list[float]:
+def evidence_of(sound: SoundOfPause, reading: Reading, known: habits.PauseHabits) -> list[float]:
+    """What is known of a pause, in the order of `EVIDENCE`."""
     heard = sound.probability
     return [
         1.0,

@@ -6,6 +6,7 @@ import pytest
 from agent.turns import habits
 from agent.turns.fusion import LONG_WORDS
 from agent.turns.reading import Reading
+from agent.turns.sound import SoundOfPause
 from bench import turns_fit
 from bench.turns_fit import EVIDENCE, Looks, Pause, look
 
@@ -52,9 +53,9 @@ def test_the_law_of_silence_is_that_of_the_habits() -> None:
 
 
 def test_long_turns_count_as_long_and_no_longer() -> None:
-    sound = turns_fit.SoundOfPause()
+    sound = SoundOfPause()
     evidence = [
-        turns_fit._evidence(sound, Reading(words=words), habits.PauseHabits())
+        turns_fit.evidence_of(sound, Reading(words=words), habits.PauseHabits())
         for words in (0, LONG_WORDS, 5 * LONG_WORDS)
     ]
     assert [row[EVIDENCE.index("length")] for row in evidence] == [0.0, 1.0, 1.0]
