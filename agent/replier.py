@@ -38,10 +38,11 @@ from agent.frames import (
     UserTurnFrame,
 )
 from agent.gate import Gate
+from agent.llm.types import Message
 from agent.murmuring import Murmuring
 from agent.reply import Reply, ReplyTimes, VoiceLost
 from agent.reply_services import ReplyServices
-from agent.resumption import CutOff, go_on_in_other_words
+from agent.resumption import CutOff, as_asked, go_on_in_other_words
 from agent.rtvi import ClientNotes
 from agent.showing import Showing, Turn
 from agent.tracing import begin_turn
@@ -216,16 +217,24 @@ class Replier(FrameProcessor):
 
     async def _say_the_rest(self, cut_off: CutOff) -> None:
         policy = self._services.persona.turns.false_interruption
-        rest = cut_off.from_phrase()
-        if policy == "drop" or not rest:
+        rest, messages = cut_off.from_phrase(), self._conversation.messages()
+        if cut_off.missing == "answer":
+            # Nobody talked over an answer: the caller still waits for one.
+            await self._answer_anew("answer", as_asked(messages))
+        elif policy == "drop" or not (rest or cut_off.missing):
             return
-        self._services.log.event("resumed", action=policy)
-        if policy == "resume":
+        elif policy == "resume" and rest:
+            self._services.log.event("resumed", action=policy)
             await self._recite(rest)
-            return
+        else:
+            again = go_on_in_other_words(messages, cut_off.unheard)
+            await self._answer_anew("rephrase", again)
+
+    async def _answer_anew(self, action: str, messages: list[Message]) -> None:
+        """Ask the model for what a noise broke off."""
+        self._services.log.event("resumed", action=action)
         await self._speak_unasked()
         reply = self._new_reply(self._span)
-        messages = go_on_in_other_words(self._conversation.messages(), cut_off.unheard)
         await self._begin(reply, reply.answer(messages))
 
     def _new_turn(self, timing: TurnTiming) -> Turn:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pipecat.frames.frames import (
     Frame,
@@ -67,10 +68,19 @@ class ReplyTimes:
     """When the voice had something to say: a piece, or a first word if it takes text as written."""
     first_chunk_s: float | None = None
     first_sent_s: float | None = None
+    written_s: float | None = None
+    """When the last of its text was there."""
     answer_text_s: float | None = None
     """As `first_text_s`, of the model's own words: an opener may have come before them."""
     answer_chunk_s: float | None = None
     """As `first_chunk_s`, of the model's own words."""
+
+    @property
+    def missing(self) -> Literal["", "rest", "answer"]:
+        """What the model has not written yet: nothing, the rest, or all of its answer."""
+        if self.written_s is not None:
+            return ""
+        return "answer" if self.answer_text_s is None else "rest"
 
     @property
     def phrase_first(self) -> bool:
@@ -121,7 +131,8 @@ class Reply:
     def cut_off(self, heard_s: float) -> CutOff:
         """What was ready to be said when `heard_s` of the audio had played."""
         waiting = "".join(run.lead + run.text for run in self._waiting)
-        return CutOff(self.heard.text + waiting, self.heard.heard_chars(heard_s))
+        text, heard_chars = self.heard.text + waiting, self.heard.heard_chars(heard_s)
+        return CutOff(text, heard_chars, self.times.missing)
 
     async def answer(self, messages: list[Message]) -> None:
         """Ask the model and speak its answer.
@@ -159,6 +170,7 @@ class Reply:
 
     async def _source(self, source: Awaitable[None]) -> None:
         await source
+        self.times.written_s = asyncio.get_running_loop().time()
         await self._queue.put(None)
 
     async def _write(self, text: str) -> None:

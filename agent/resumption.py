@@ -6,6 +6,7 @@ model.  Pure.
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from agent.llm.types import Message
 
@@ -27,6 +28,8 @@ class CutOff:
     """What was ready to be said."""
     heard_chars: int
     """How much of it was heard, in whole words."""
+    missing: Literal["", "rest", "answer"] = ""
+    """What the model had not written yet: nothing, the rest, or all of the answer."""
 
     @property
     def unheard(self) -> str:
@@ -52,15 +55,25 @@ class CutOff:
         return self.text[begins:].strip()
 
 
+def as_asked(messages: list[Message]) -> list[Message]:
+    """The conversation as it was when the answer was asked for: without an opener said since."""
+    end = len(messages)
+    while end and messages[end - 1]["role"] == "assistant" and messages[end - 1].get("content"):
+        end -= 1
+    return messages[:end]
+
+
 def go_on_in_other_words(messages: list[Message], unheard: str) -> list[Message]:
     """Ask the model to say the rest of what it was saying, differently.
 
-    `messages` is the conversation, which ends with what was heard.
+    `messages` is the conversation, which ends with what was heard.  `unheard` is "" if nothing more
+    of it was written.
     """
+    rest = f'You were going to go on: "{unheard}" Say that now in other words, briefly.'
     request = (
         "[A noise interrupted you; nobody said anything. The caller has heard your last message up "
-        f'to where it breaks off. You were going to go on: "{unheard}" Say that now in other '
-        "words, briefly. Repeat nothing that was heard, and do not mention the noise.]"
+        f"to where it breaks off. {rest if unheard else 'Go on from there.'} "
+        "Repeat nothing that was heard, and do not mention the noise.]"
     )
     return [*messages, {"role": "user", "content": request}]
 

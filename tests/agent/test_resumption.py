@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.resumption import CutOff, go_on_in_other_words
+from agent.resumption import CutOff, as_asked, go_on_in_other_words
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,21 @@ def test_the_model_that_is_to_rephrase_knows_what_was_heard_and_what_was_not() -
     messages = go_on_in_other_words(list(heard), "in the morning.")
     assert messages[:2] == heard
     assert messages[2]["role"] == "user" and '"in the morning."' in messages[2]["content"]
+
+
+def test_the_model_that_had_written_no_more_is_asked_to_go_on() -> None:
+    heard = [{"role": "user", "content": "when"}, {"role": "assistant", "content": "At ten—"}]
+    request = go_on_in_other_words(list(heard), "")[-1]["content"]
+    assert "Go on from there." in request and '""' not in request
+
+
+def test_what_is_asked_anew_is_asked_without_what_was_said_since() -> None:
+    asked = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "when"}]
+    tool = [
+        {"role": "assistant", "content": None, "tool_calls": []},
+        {"role": "tool", "tool_call_id": "1", "content": "at ten"},
+    ]
+    opener = {"role": "assistant", "content": "Let me see—"}
+    assert as_asked([*asked, opener]) == asked
+    assert as_asked([*asked, *tool, opener]) == [*asked, *tool]
+    assert as_asked(asked) == asked

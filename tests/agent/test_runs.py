@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.runs import MOST_RUN_CHARS, RUN_CHARS, ClauseRuns, PassageRuns, Run, sentence_end
+from agent.runs import (
+    MOST_RUN_CHARS,
+    RUN_CHARS,
+    ClauseRuns,
+    PassageRuns,
+    Run,
+    Runs,
+    UnrepeatedRuns,
+    sentence_end,
+)
+from agent.unrepeated import Unrepeated
 from tests import virtual_time
 
 
@@ -125,3 +135,12 @@ def test_whether_a_run_goes_on_is_known_with_its_next_word_or_its_end(
         return known, await asking
 
     assert virtual_time.run(ask()) == (False, goes_on)
+
+
+@pytest.mark.parametrize("rule", [ClauseRuns("en", lead=" "), PassageRuns(lead=" ")])
+def test_only_the_first_passage_is_without_what_its_opener_said(rule: Runs) -> None:
+    runs = UnrepeatedRuns(rule, Unrepeated("Let me see.", "en", apologises=False))
+    first = [*runs.write("Let me check. It"), *runs.write(" is three."), *runs.end_passage()]
+    assert [run.text for run in first] == ["It is three."]
+    second = [*runs.write("Let me check."), *runs.end_passage()]
+    assert [run.text for run in second] == ["Let me check."]

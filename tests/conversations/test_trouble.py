@@ -27,6 +27,41 @@ def test_a_model_that_breaks_off_has_its_words_spoken_first() -> None:
     assert call.words().startswith("The answer is forty two Sorry")
 
 
+def test_a_cough_while_the_model_thinks_does_not_cost_the_answer() -> None:
+    call = Call(llm=FakeLlm(first_token_s=2.0))
+    call.says("hello", at=1.0)
+    call.coughs(at=2.2, duration_s=0.3)
+    call.run(until=10)
+    assert call.words() == "Okay"
+    assert call.context() == [("user", "hello"), ("assistant", "Okay.")]
+
+
+def test_a_noise_behind_all_that_a_slow_model_has_written_makes_it_go_on() -> None:
+    llm = FakeLlm([Say("One. Two. Three."), Say("Two. Three.")], per_token_s=2.5)
+    call = Call(llm=llm)
+    call.says("count", at=1.0)
+    call.coughs(at=4.6, duration_s=0.9)
+    call.run(until=13)
+    assert call.words() == "One Two Three"
+    assert "Go on from there." in call.llm.asked[-1][-1]["content"]
+
+
+def test_a_cough_while_a_tool_runs_does_not_cost_the_answer() -> None:
+    async def lookup(context: ToolContext) -> str:
+        """Look something up."""
+        await asyncio.sleep(0.9)
+        return "forty two"
+
+    registry = ToolRegistry()
+    registry.add(lookup)
+    tools = registry.toolbox(["lookup"], ToolContext("call", "en"))
+    call = Call(llm=FakeLlm([Use("lookup"), Use("lookup"), Say("It is here.")]), toolbox=tools)
+    call.says("look it up", at=1.0)
+    call.coughs(at=2.4, duration_s=0.3)
+    call.run(until=12)
+    assert call.words().endswith("It is here")
+
+
 def test_an_empty_answer_is_not_silence() -> None:
     call = Call(llm=FakeLlm([Say("")]))
     call.says("hello", at=1.0)

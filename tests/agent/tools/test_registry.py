@@ -120,6 +120,8 @@ def test_an_unknown_tool_is_answered_with_the_nearest():
 
 def test_a_tool_that_takes_too_long_is_ended():
     assert error(call("wait")) == "wait took longer than 2 seconds"
+    assert call("wait").timed_out
+    assert not call("xyz").timed_out
 
 
 def test_a_tool_may_refuse_in_its_own_words():
