@@ -78,7 +78,7 @@ def listen(
         for action in taker.step(event, ear_s):
             ears.carry_out(action, ear_s, real_s)
             if isinstance(action, EndTurn):
-                ledger.ended(action, real_s)
+                ledger.ended(real_s)
                 over_s = ears.sources[-1].end_s if real_s >= ears.sources[-1].end_s else over_s
 
     for frame in line.beats:

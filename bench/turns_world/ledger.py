@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from agent.turns.events import EndTurn
 from bench.turns_world.agent_model import AgentModel, Cut, Reply
 from bench.turns_world.ears_model import Source
 from bench.turns_world.latencies import Latencies
@@ -30,8 +29,6 @@ NO_CHANCE_S = 0.3
 """A reply that ends so soon by itself could not have been interrupted."""
 BLAME_S = 3.0
 """What the agent does so long after a sound has ended is not because of it."""
-RESUMES_S = 0.15
-"""The caller speaks on: so long it takes to be noticed, and a turn ended then was cut off."""
 
 
 @dataclass(slots=True)
@@ -82,13 +79,13 @@ class Ledger:
         assert source.speech
         self.turns.append(_TurnRecord(source, source.speech, sounding, uses_tool))
 
-    def ended(self, turn: EndTurn, now_s: float) -> None:
-        """The taker took a turn to be over."""
+    def ended(self, now_s: float) -> None:
+        """The taker took a turn to be over: at its end, or in the newest hold, which it cut."""
         record = self.turns[-1] if self.turns else None
         newest = self.sounds[-1] if self.sounds else None
         if record is None:
             return
-        if record.end_s - RESUMES_S <= turn.stopped_s + RESUMES_S and now_s >= record.end_s:
+        if now_s >= record.end_s:
             pause = len(record.speech.holds)
             if newest and newest.source.start_s >= record.end_s and pause in record.ended:
                 newest.answered = True

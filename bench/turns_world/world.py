@@ -210,7 +210,7 @@ class SimulatedCall:
                 self._cut = None
 
     def _end_turn(self, turn: EndTurn, real_s: float) -> None:
-        self._ledger.ended(turn, real_s)
+        self._ledger.ended(real_s)
         self._stop(real_s)
         self._cut = None
         if turn.draft is not None:
