@@ -29,6 +29,9 @@ HIDDEN = {
     "listener",
     "load_steps",
     "sides",
+    "turns_audio",
+    "turns_audio_data",
+    "turns_audio_over",
     "turns_text_own",
     "turns_world",
 }

@@ -47,11 +47,11 @@ def speech() -> list[Clip]:
     clips = []
     for clip in human():
         clips += [_in_condition(clip, condition) for condition in ("clean", "noise_10db", "phone")]
-    babble = _babble()
+    crowd = babble()
     for number, clip in enumerate(_synthetic()):
         clips.append(_in_condition(clip, "clean"))
         harder = CONDITIONS[1 + number % (len(CONDITIONS) - 1)]
-        clips.append(_in_condition(clip, harder, babble))
+        clips.append(_in_condition(clip, harder, crowd))
     return clips
 
 
@@ -60,7 +60,7 @@ def cut_in_the_middle(clips: list[Clip]) -> list[Clip]:
     cut = []
     for clip in clips:
         if len(clip.audio) > 2 * RATE_HZ:
-            share = 0.4 + 0.4 * _random(clip.name, "cut").random()
+            share = 0.4 + 0.4 * random_of(clip.name, "cut").random()
             end = int(len(clip.audio) * share)
             cut.append(replace(clip, name=f"{clip.name}/cut", audio=clip.audio[:end]))
     return cut
@@ -73,22 +73,24 @@ def not_speech() -> list[Clip]:
         for seconds in (0.4, 0.8, 1.5, 3.0, 6.0):
             for level_db in (-50, -35, -20):
                 name = f"{kind}/{seconds}s/{level_db}dB"
-                random = _random(name, "noise")
+                random = random_of(name, "noise")
                 sound = _at_level(make(int(seconds * RATE_HZ), random), level_db)
-                clips.append(Clip(name, _half(name), kind, f"{level_db}dB", "", sound))
+                clips.append(Clip(name, half(name), kind, f"{level_db}dB", "", sound))
     return clips
 
 
 def with_noise(audio: Audio, snr_db: float, seed: str) -> Audio:
     """The audio in pink noise."""
-    return _mixed(audio, _pink(len(audio), _random(seed)), snr_db)
+    return mixed(audio, pink(len(audio), random_of(seed)), snr_db)
 
 
-def _half(key: str) -> Literal["dev", "held_out"]:
+def half(key: str) -> Literal["dev", "held_out"]:
+    """The half that a sentence belongs to."""
     return "dev" if hashlib.sha256(key.encode()).digest()[0] % 2 else "held_out"
 
 
-def _random(*keys: str) -> np.random.Generator:
+def random_of(*keys: str) -> np.random.Generator:
+    """A generator of its own for what the keys name."""
     digest = hashlib.sha256("/".join(keys).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "little"))
 
@@ -98,7 +100,7 @@ def human() -> Iterator[Clip]:
     with (DATA / "human" / "transcripts.tsv").open(encoding="utf-8", newline="") as table:
         for name, text in csv.reader(table, delimiter="\t"):
             audio = _read_wav(DATA / "human" / f"{name}.wav")
-            yield Clip(name, _half(name), "human", "clean", text, audio)
+            yield Clip(name, half(name), "human", "clean", text, audio)
 
 
 def _synthetic() -> Iterator[Clip]:
@@ -113,8 +115,8 @@ def _synthetic() -> Iterator[Clip]:
             sound = np.asarray(hibari(text, speed=speed, seed=number), np.float32)
             audio = np.asarray(soxr.resample(sound, SAMPLE_RATE, RATE_HZ), np.float32)
         else:
-            audio = _spoken_by_command(speaker, text)
-        yield Clip(f"s{number:03}", _half(text), speaker, "clean", text, _framed(audio))
+            audio = spoken_by_command(speaker, text)
+        yield Clip(f"s{number:03}", half(text), speaker, "clean", text, _framed(audio))
 
 
 def _speaker(number: int) -> str:
@@ -127,7 +129,8 @@ def _speaker(number: int) -> str:
     return "hibari"
 
 
-def _spoken_by_command(speaker: str, text: str) -> Audio:
+def spoken_by_command(speaker: str, text: str) -> Audio:
+    """What "flite:VOICE" or "espeak-ng:VOICE" makes of a text, 16 kHz."""
     program, voice = speaker.split(":")
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "out.wav"))
@@ -155,15 +158,15 @@ def _framed(audio: Audio) -> Audio:
 
 
 def _in_condition(clip: Clip, condition: str, babble: Audio | None = None) -> Clip:
-    random = _random(clip.name, condition)
+    random = random_of(clip.name, condition)
     audio = clip.audio
     if condition.startswith("noise"):
-        audio = _mixed(audio, _pink(len(audio), random), float(condition[6:-2]))
+        audio = mixed(audio, pink(len(audio), random), float(condition[6:-2]))
     elif condition.startswith("babble") and babble is not None:
         start = int(random.integers(0, len(babble) - len(audio)))
-        audio = _mixed(audio, babble[start : start + len(audio)], float(condition[7:-2]))
+        audio = mixed(audio, babble[start : start + len(audio)], float(condition[7:-2]))
     elif condition == "phone":
-        audio = _telephone(audio)
+        audio = telephone(audio)
     elif condition == "quiet":
         hiss = random.normal(0, 0.0005, len(audio)).astype(np.float32)
         audio = audio * np.float32(0.08) + hiss
@@ -173,13 +176,14 @@ def _in_condition(clip: Clip, condition: str, babble: Audio | None = None) -> Cl
     return replace(clip, name=f"{clip.name}/{condition}", condition=condition, audio=audio)
 
 
-def _mixed(audio: Audio, noise: Audio, snr_db: float) -> Audio:
+def mixed(audio: Audio, noise: Audio, snr_db: float) -> Audio:
+    """The audio with noise of the same length, by the level of its voiced samples."""
     active = audio[np.abs(audio) > 0.01] if np.any(np.abs(audio) > 0.01) else audio
     gain = _rms(active) / max(_rms(noise), 1e-9) / 10 ** (snr_db / 20)
     return np.asarray(audio + gain * noise, np.float32)
 
 
-def _telephone(audio: Audio) -> Audio:
+def telephone(audio: Audio) -> Audio:
     """8 kHz, mu-law, and back."""
     narrow = np.clip(soxr.resample(audio, RATE_HZ, 8000), -1, 1)
     compressed = np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256)
@@ -200,7 +204,7 @@ def _in_a_room(audio: Audio, random: np.random.Generator) -> Audio:
     return np.asarray(wet * _rms(audio) / max(_rms(wet), 1e-9), np.float32)
 
 
-def _babble() -> Audio:
+def babble() -> Audio:
     """Six synthetic voices at once, 20 s, saying what is in no sentence of the bench."""
     from hibari import SAMPLE_RATE, Hibari
 
@@ -226,7 +230,8 @@ def _at_level(sound: Audio, level_db: float) -> Audio:
     return np.asarray(np.clip(sound / _rms(sound) * 10 ** (level_db / 20), -1, 1), np.float32)
 
 
-def _pink(samples: int, random: np.random.Generator) -> Audio:
+def pink(samples: int, random: np.random.Generator) -> Audio:
+    """Noise that falls by 3 dB an octave, at no level in particular."""
     spectrum = np.fft.rfft(random.normal(0, 1, samples))
     spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 1))
     return np.asarray(np.fft.irfft(spectrum, samples), np.float32)
@@ -286,7 +291,7 @@ def _beeps(samples: int, random: np.random.Generator) -> Audio:
 _NOISES = {
     "silence": _silence,
     "white": _white,
-    "pink": _pink,
+    "pink": pink,
     "hum": _hum,
     "clicks": _clicks,
     "chords": _chords,

@@ -2,12 +2,14 @@
 
     python -m bench turns [--quick] [--turns 4000] [--half held_out] [--taker all]
                           [--profile gpu cpu] [--curve FILE.csv] [--save]
+    python -m bench turns --audio [--quick] [--half held_out] [--save=audio]
 
 Scripted callers (`bench.turns_world`) pause, hesitate, spell, cough, agree, talk to others, have a
 television on, hear the agent echo, and interrupt it at every moment of a reply, in English and
 Chinese.  Each contender plays the same calls on a virtual clock with the latencies of a profile;
 the scores are those of eot-bench, EVA and tau-voice, and our own (`bench.turns_world.scores`).
-Nothing here was fitted on the half "held_out"; settings are fitted on "calibrate".
+Nothing here was fitted on the half "held_out"; settings are fitted on "calibrate".  With --audio
+recorded and synthetic sound is played to the real models instead: see `bench.turns_audio`.
 
 Endpointing is a curve, false cut-offs against mean delay: of plain VAD and smart-turn by
 eot-bench's sweep, in which models answer at once; of Parley by sweeping `cut_off_cost_s`, in calls
@@ -209,6 +211,10 @@ def _print_table(run: Run, metrics: dict[str, Any]) -> None:
 def main(argv: Sequence[str]) -> dict[str, Any]:
     """Run the bench and return its JSON object."""
     options = _options(argv)
+    if options.audio:
+        from bench import turns_audio  # the models' libraries take seconds to load
+
+        return turns_audio.run(half=options.half, quick=options.quick)
     run = Run(
         takers=list(CONTENDERS) if options.taker == "all" else [options.taker],
         scripts=enough_scripts(options.seed, options.half, options.turns),
@@ -252,6 +258,7 @@ def _with_line(latencies: Latencies, line_ms: Sequence[float] | None) -> Latenci
 def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench turns", description="Turn taking, side by side.")
     parser.add_argument("--quick", action="store_true", help="fewer turns, under a minute")
+    parser.add_argument("--audio", action="store_true", help="real sound and models instead")
     parser.add_argument("--turns", type=int, default=4000, help="turns of callers to play")
     parser.add_argument("--half", choices=get_args(Half), default="held_out")
     parser.add_argument("--taker", choices=[*CONTENDERS, "all"], default="all")
