@@ -264,6 +264,14 @@ def test_a_murmur_neither_ends_nor_interrupts_the_callers_turn() -> None:
     assert call.words() == "Okay"  # the murmur is softer than any word
 
 
+def test_without_a_voice_for_murmurs_the_call_goes_on() -> None:
+    call = a_story(murmurs=True)
+    call.tts.refuses = 1
+    call.run(until=12)
+    assert [fields["code"] for _, fields in call.log.named("murmur_failed")] == ["overloaded"]
+    assert call.words() == "Okay"
+
+
 def test_a_persona_that_does_not_murmur_is_silent() -> None:
     call = a_story(murmurs=False).run(until=12)
     stopped_s = 2.0 + 0.25 * len(STORY.split())
