@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
 
-from agent.turns.events import SILENT_DBFS
+from agent.turns.events import EPSILON_S, SILENT_DBFS
 from agent.turns.heard import HEARD_SHARE, HeardText
 from bench.turns_world.acoustics import FRAME_S, agent_levels_dbfs
 from bench.turns_world.latencies import Latencies
@@ -266,11 +266,10 @@ class AgentModel:
         self.said_before = reply.said or self.said_before
         if reply.first_voice_s is None:
             return Cut(reply, 0, 0)
-        held = reply.break_at_s is not None and reply.position_s >= reply.break_at_s
         self._plan_break(reply)
         assert reply.break_at_s is not None
-        rest_s = max(0.0, reply.break_at_s - reply.position_s)
-        if not held and rest_s:
+        rest_s = reply.break_at_s - reply.position_s
+        if rest_s > EPSILON_S:
             self._note_voice(reply, max(now_s, self.next_frame_s), rest_s)
         played_s = reply.break_at_s - FADE_S / 2
         return Cut(reply, self._heard_words(reply, played_s), reply.speech.words_played(played_s))
@@ -284,8 +283,8 @@ class AgentModel:
         end_s = reply.speech.length_s
         stop_s = end_s if reply.break_at_s is None else min(end_s, reply.break_at_s)
         step_s = min(FRAME_S, stop_s - reply.position_s)
-        if step_s <= 1e-9:
-            if reply.position_s >= end_s - 1e-9:
+        if step_s <= EPSILON_S:
+            if reply.position_s >= end_s - EPSILON_S:
                 reply.ended_s, self.reply = now_s, None
                 self.said_before = reply.speech.text
             return SILENT_DBFS

@@ -37,7 +37,7 @@ from agent.turns.record import rounded
 from agent.turns.vad import VoiceGate
 from bench import turns
 from bench.turns_world.acoustics import FRAME_S, Acoustics, Microphone
-from bench.turns_world.agent_model import AgentModel, speech
+from bench.turns_world.agent_model import BREAK_WITHIN_S, AgentModel, speech
 from bench.turns_world.baselines import (
     Pauses,
     PipecatTaker,
@@ -496,6 +496,21 @@ def test_a_held_voice_is_silent_within_50_ms_and_loses_nothing() -> None:
         now_s += FRAME_S
         agent.frame(now_s)
     assert reply.position_s == pytest.approx(reply.speech.length_s)
+
+
+def test_a_voice_that_is_held_falls_silent_then_and_not_when_it_is_broken_off() -> None:
+    for frames in range(25):
+        agent, now_s = speaking_agent()
+        reply = agent.reply
+        assert reply
+        for _ in range(frames):
+            agent.frame(now_s)
+            now_s += FRAME_S
+        agent.hold()
+        for frame in range(10):
+            agent.frame(now_s + FRAME_S * frame)
+        agent.stop(now_s + 0.5)
+        assert reply.last_voice_s <= now_s + BREAK_WITHIN_S + 1e-6
 
 
 def test_what_is_broken_off_is_resumed_at_its_last_phrase() -> None:
