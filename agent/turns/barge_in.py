@@ -17,7 +17,7 @@ from typing import Literal
 
 from agent.config import BargeInConfig
 from agent.turns.events import EPSILON_S, SILENT_DBFS, Duck, Hold, Interrupt, Reason, Restore
-from agent.turns.own_voice import FRAME_S, OwnVoice
+from agent.turns.own_voice import FRAME_S, MOST_LEAD_S, OwnVoice
 from agent.turns.reading import Reading
 
 Mode = Literal["open", "push-to-talk", "never"]
@@ -36,16 +36,17 @@ WORDS = 2
 hesitation are followed by others."""
 BREAK_S = 0.25
 """A pause that parts two sounds; the closure of a consonant is shorter."""
+LOUD_S = 0.04
+LOUD_DB = 20.0
+"""A sound no more than this below the caller's usual voice lowers the agent's after `LOUD_S`,
+before the detector knows whether it is a voice: words begin softly."""
 OVER_S = 0.16
 """Silence after which a short sound is over."""
 LATE_WORDS_S = 2.0
 """Words that come so long after the voice still count."""
-HUM = 0.5
-HUM_S = 0.45
-"""A hum that lasts longer holds the agent like any other voice."""
 ECHOED = 0.6
 """Share of the words that the agent just said, from which on it has heard itself."""
-ECHOED_WORDS = 3
+ECHOED_WORDS = 5
 """Fewer words than these anybody may have said too."""
 _SOUNDS_DBFS = -70.0
 
@@ -70,8 +71,6 @@ class Evidence:
     """`reading` holds all that was said so far: it was made at the pause that goes on."""
     key_pressed: bool = False
     """The caller holds the talk key down."""
-    hum: float = 0.0
-    """`Heartbeat.hum`: how much the voice of this run sounds like a closed-mouth "mm", 0 to 1."""
 
 
 def is_echo(reading: Reading) -> bool:
@@ -181,14 +180,16 @@ class BargeIn:
         sound = self._sound
         if sound and now_s - sound.last_s > LATE_WORDS_S:
             sound = self._sound = None
-        if not added_s:
+        if sound is None and (added_s or self._begins_loud()):
+            sound = self._sound = _Sound(last_s=now_s)
+        if sound is None or not added_s:
             return
-        if sound is None:
-            sound = self._sound = _Sound()
         if now_s - sound.last_s > BREAK_S:
             sound.stretch_s = 0.0
         sound.own_s += added_s
-        sound.stretch_s += added_s
+        # The detector needs a while to find the voice in a sound: it began before.
+        began = 0.0 if sound.stretch_s else min(self._own.loud_s, MOST_LEAD_S)
+        sound.stretch_s += max(added_s, began)
         sound.last_s = now_s
         sound.loudest_dbfs = max(sound.loudest_dbfs, self._own.loudness_dbfs)
 
@@ -205,31 +206,38 @@ class BargeIn:
         reading = evidence.reading
         if reading is None or self._judged:
             return []
-        far = self._own.is_far(sound.loudest_dbfs)
-        echoed = is_echo(reading)
-        if reading.objects and not far and not echoed:
+        harmless = self._why_harmless(sound, reading)
+        if reading.objects and harmless not in ("quiet voice", "echo"):
             return [self._interrupt("objects")]
-        if not evidence.reading_is_final:
+        goes_on = now_s - sound.last_s + EPSILON_S < OVER_S
+        if not evidence.reading_is_final or (harmless and goes_on):
             return []
         self._judged = True
-        if far:
+        if harmless == "quiet voice":
             self._own.put_behind(sound.loudest_dbfs, now_s)
-            return self._restore("quiet voice")
-        if echoed:
-            return self._restore("echo")
-        if reading.is_backchannel:
-            return self._restore("backchannel")
-        if sound.own_s < SHORT_S:
-            return self._restore("too short for words" if reading.words else "no words")
+        if harmless:
+            return self._restore(harmless)
         if reading.words < WORDS or (reading.holds and reading.words <= WORDS):
             return []
         return [self._interrupt("words")]
 
+    def _why_harmless(self, sound: _Sound, reading: Reading) -> Reason | None:
+        """Why a sound with these words is no interruption; None if it may be one."""
+        if self._own.is_far(sound.loudest_dbfs):
+            return "quiet voice"
+        if is_echo(reading):
+            return "echo"
+        if reading.is_backchannel:
+            return "backchannel"
+        if sound.own_s < SHORT_S:
+            return "too short for words" if reading.words else "no words"
+        return None
+
     def _by_voice(self, sound: _Sound, evidence: Evidence, now_s: float) -> list[Reaction]:
         quiet_s = now_s - sound.last_s + EPSILON_S
-        sounds = quiet_s < FRAME_S
+        sounds = quiet_s < FRAME_S and self._lasts(sound, self._config.duck_ms)
         match self._state:
-            case State.CLEAR if sounds and self._lasts(sound, self._config.duck_ms):
+            case State.CLEAR if sounds or (not sound.own_s and self._begins_loud()):
                 self._state, self._ducked_s = State.DUCKED, now_s
                 return [Duck(), *self._while_ducked(sound, evidence, now_s)]
             case State.DUCKED:
@@ -246,8 +254,7 @@ class BargeIn:
                 return []
             self._own.put_behind(sound.loudest_dbfs, now_s)
             return self._restore("quiet voice")
-        hums = evidence.hum >= HUM and sound.stretch_s < HUM_S
-        if hums or not self._lasts(sound, self._config.hold_ms):
+        if not self._lasts(sound, self._config.hold_ms):
             return []
         self._state = State.HELD
         return [Hold()]
@@ -270,13 +277,25 @@ class BargeIn:
             return False
         return not reading.words or reading.holds
 
+    def _begins_loud(self) -> bool:
+        """A sound has just begun that could be the caller's, voice or not.
+
+        One that goes on without a voice is a noise, and lowers the agent's voice once.
+        """
+        own = self._own
+        usual_dbfs = own.usual_dbfs if own.usual_dbfs is not None else SILENT_DBFS
+        loud = own.loudness_dbfs > usual_dbfs - LOUD_DB
+        return loud and LOUD_S <= own.loud_s + EPSILON_S < LOUD_S + 2 * FRAME_S
+
     def _lasts(self, sound: _Sound, least_ms: int) -> bool:
         return sound.stretch_s + EPSILON_S >= least_ms / 1000
 
     def _speak_on(self, reason: Reason) -> list[Reaction]:
-        """Go back to full level; late words may still interrupt."""
+        """Go back to full level; late words may still interrupt, if there was a voice."""
         changed = self._state is not State.CLEAR
         self._state = State.CLEAR
+        if self._sound and not self._sound.own_s:
+            self._sound = None
         return [Restore(reason)] if changed else []
 
     def _restore(self, reason: Reason) -> list[Reaction]:

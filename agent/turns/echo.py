@@ -55,7 +55,7 @@ _DECAY_DB = 1.2
 """Each frame, by which a room's echo dies away: 60 dB in a second."""
 _WEAKER_DB = 0.3
 """Each frame, by which the coupling falls while less comes back than it says."""
-_LEAST_MARGIN_DB, _MOST_MARGIN_DB = 5.0, 10.0
+_LEAST_MARGIN_DB, _MOST_MARGIN_DB = 5.0, 8.0
 
 
 class EchoGuard:
@@ -137,7 +137,7 @@ class EchoGuard:
         loud = loudness >= np.median(loudness[loudness > AGENT_SPEAKS_DBFS])
         came_back = np.sort(heard[loud] - loudness[loud])
         middle = float(came_back[len(came_back) // 2])
-        spread = float(np.sort(np.abs(came_back - middle))[int(0.9 * (len(came_back) - 1))])
+        spread = float(np.sort(np.abs(came_back - middle))[int(0.8 * (len(came_back) - 1))])
         self._lag, self.coupling_db = _LAGS - 1 - column, middle
         self._margin_db = min(max(spread + 2.0, _LEAST_MARGIN_DB), _MOST_MARGIN_DB)
 

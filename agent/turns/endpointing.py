@@ -297,7 +297,6 @@ class TurnTaker:
             reading=turn.reading if turn else None,
             reading_is_final=bool(turn and turn.pause and turn.pause.reading),
             key_pressed=self._key_pressed,
-            hum=beat.hum,
         )
 
     def _voiced_s(self, turn: _Turn) -> float:

@@ -64,8 +64,6 @@ class Heartbeat:
     """Loudness (RMS) of the caller's frame."""
     agent_dbfs: float = SILENT_DBFS
     """Loudness of the frame of the agent that left last; `SILENT_DBFS` when it says nothing."""
-    hum: float = 0.0
-    """How much the voice of this run sounds like a closed-mouth "mm": 0 no, 1 surely."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,11 @@ else: people in the room and television are 10 dB down and more."""
 ABOVE_BACKGROUND_DB = 6.0
 """A voice over the background is louder by this."""
 FORGET_BACKGROUND_S = 4.0
+ABOVE_NOISE_DB = 9.0
+"""What is so much louder than the line's noise is a sound."""
+MOST_LEAD_S = 0.1
+"""The detector takes up to so long to find voice in a sound."""
+_NOISE_RISES_DB = 0.1
 _SMOOTH_FRAMES = 3
 _STRETCH_S = 0.2
 """Shorter voice says little about how loud somebody speaks."""
@@ -36,6 +41,9 @@ class OwnVoice:
         """Ear time at which their own voice was last heard."""
         self.loudness_dbfs = SILENT_DBFS
         """Of the line, over the last 60 ms."""
+        self.loud_s = 0.0
+        """How long a sound has lasted that is no echo and no background, voice or not."""
+        self._noise_dbfs = 0.0
         self._echo = EchoGuard()
         self._powers: deque[float] = deque([0.0] * _SMOOTH_FRAMES, maxlen=_SMOOTH_FRAMES)
         self._background_dbfs = SILENT_DBFS
@@ -56,6 +64,9 @@ class OwnVoice:
         above_echo = self._echo.step(level_dbfs, agent_dbfs) > 0
         above, before = above_echo and self._above_background(now_s), self._above
         self._above = above
+        self._noise_dbfs = min(level_dbfs, self._noise_dbfs + _NOISE_RISES_DB)
+        sounds = above and level_dbfs > self._noise_dbfs + ABOVE_NOISE_DB
+        self.loud_s = self.loud_s + FRAME_S if sounds else 0.0
         added_s = run_s if run_s < self._run_s else run_s - self._run_s
         if own_turn:
             self._learn(run_s)

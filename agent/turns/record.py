@@ -37,7 +37,6 @@ BEAT_COLUMNS: Mapping[str, tuple[str, int]] = {
     "run_s": ("run_ms", 1000),
     "level_dbfs": ("level_half_dbfs", 2),
     "agent_dbfs": ("agent_half_dbfs", 2),
-    "hum": ("hum_percent", 100),
 }
 """The fields of a heartbeat: what each is called in an entry, and in what part of its unit it is
 counted there."""
