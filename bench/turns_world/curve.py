@@ -74,7 +74,6 @@ def listen(
 
     def observe(event: Event, real_s: float) -> None:
         nonlocal over_s
-        ears.notice(event)
         for action in taker.step(event, ear_s):
             ears.carry_out(action, ear_s, real_s)
             if isinstance(action, EndTurn):
@@ -93,6 +92,7 @@ def listen(
             observe(due[1], due[0])
         ear_s = frame.now_s
         if frame.change:
+            ears.notice(frame.change)
             observe(frame.change, ear_s)
         observe(frame.beat, ear_s)
     return ledger.outcome(agent, ear_s)

@@ -149,6 +149,7 @@ class SimulatedCall:
         event = self._gate.step(heard.fast, heard.sure)
         self._ear_s = now_s
         if event is not None:
+            self._ears.notice(event)
             self._observe(event, now_s)
         self._observe(heartbeat(self._gate, heard.level_dbfs, self._level_dbfs), now_s)
         if self._wasted:
@@ -166,7 +167,6 @@ class SimulatedCall:
         self._microphone.begin(self._acoustics.frames(source.what), source.start_s)
 
     def _observe(self, event: Event, real_s: float) -> None:
-        self._ears.notice(event)
         actions = self._taker.step(event, self._ear_s)
         if self._trace:
             self._trace(self._ear_s, event, actions)
