@@ -59,13 +59,14 @@ from bench.turns_audio_data import Clip, Hold
 from bench.turns_audio_over import Ask, Over, over_the_agent
 from bench.turns_world import acoustics, scores
 from bench.turns_world.baselines import Pauses, sweep_smart_turn, sweep_vad
-from bench.turns_world.contenders import KNOB_S
 from bench.turns_world.scores import Outcome, PauseOutcome, Point, TurnOutcome
 
 SILENCES_S = (0.1, 0.2, 0.3, 0.4, 0.6, 1.0)
 """Silence that smart-turn is shown for the table of its scores."""
 RESUMES_S = 0.15
 """As `bench.turns_world.ledger`: the caller speaks on; so long it takes to be noticed."""
+KNOB_S = (0.15, 0.25, 0.4, 0.6, 0.85, 1.2, 1.7, 2.4, 3.4, 5.0, 8.0, 14.0)
+"""Values of `cut_off_cost_s` for the curve."""
 _FIRST_CLAUSE = "Sure, let me check that for you."
 TARGETS = {"false_cutoffs": "<= 0.05", "false_cutoffs_at_300ms": "<= 0.10"}
 
