@@ -11,11 +11,11 @@ the scores are those of eot-bench, EVA and tau-voice, and our own (`bench.turns_
 Nothing here was fitted on the half "held_out"; settings are fitted on "calibrate".  With --audio
 recorded and synthetic sound is played to the real models instead: see `bench.turns_audio`.
 
-Endpointing is a curve, false cut-offs against mean delay: of plain VAD and smart-turn by
-eot-bench's sweep, in which models answer at once; of Parley by sweeping `cut_off_cost_s`, in calls
-in which they take the profile's time.  Metrics of the first profile have plain names, those of
-another end in its name; those of other contenders in theirs; `_en` and `_zh` are Parley's, by
-language.
+Endpointing is a curve, false cut-offs against mean delay: of Parley by sweeping `cut_off_cost_s`,
+with the time that voice detection and models take; of plain VAD and smart-turn so too (`_live`),
+and by eot-bench's sweep, in which pauses are known and models answer at once.  Metrics of the first
+profile have plain names, those of another end in its name; those of other contenders in theirs;
+`_en` and `_zh` are by language.  Times are the caller's, who is `up_ms` and `down_ms` away.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from bench.report import result
 from bench.turns_world import scores
 from bench.turns_world.baselines import pauses_of, sweep_smart_turn, sweep_vad
 from bench.turns_world.callers import scripts as write_scripts
-from bench.turns_world.contenders import CONTENDERS, KNOB_S, listen_all, play_all
+from bench.turns_world.contenders import CONTENDERS, SWEEPS, listen_all, play_all
 from bench.turns_world.latencies import PROFILES, Latencies
 from bench.turns_world.scores import Outcome, Point
 from bench.turns_world.scripts import Half, Language, Script
@@ -79,40 +79,40 @@ def enough_scripts(seed: int, half: Half, turns: int) -> list[Script]:
 
 
 def curves(run: Run) -> dict[str, list[Point]]:
-    """False cut-offs against delay, by contender; for Parley also by language and profile."""
+    """False cut-offs against delay, by the end of the metrics' names."""
+    drawn: dict[str, list[Point]] = {}
+    for language in ("", *get_args(Language)):
+        chosen = [s for s in run.scripts if s.language == language or not language]
+        if chosen:
+            pauses = pauses_of(chosen, run.seed)
+            of_language = [language] if language else []
+            if "vad" in run.takers:
+                drawn[_joined("vad", *of_language)] = sweep_vad(pauses)
+            if "smart-turn" in run.takers:
+                drawn[_joined("smart_turn", *of_language)] = sweep_smart_turn(pauses)
+    for taker in run.takers:
+        for profile in run.profiles:
+            drawn |= _played_curves(run, taker, profile) if taker in SWEEPS else {}
+    return drawn
+
+
+def _played_curves(run: Run, taker: str, profile: Latencies) -> dict[str, list[Point]]:
+    """The curves of a contender that is shown the turns, with the profile's latencies."""
     few: list[Script] = []
     for script in run.scripts:
         few.append(script)
         if sum(len(s.exchanges) for s in few) >= MOST_CURVE_TURNS:
             break
-    drawn: dict[str, list[Point]] = {}
-    for language in ("", *get_args(Language)):
-        of_language = [s for s in run.scripts if s.language == language or not language]
-        if not of_language:
-            continue
-        pauses = pauses_of(of_language, run.seed)
-        suffix = f"_{language}" if language else ""
-        if "vad" in run.takers:
-            drawn[f"_vad{suffix}"] = sweep_vad(pauses)
-        if "smart-turn" in run.takers:
-            drawn[f"_smart_turn{suffix}"] = sweep_smart_turn(pauses)
-    if "parley" in run.takers:
-        for profile in run.profiles:
-            drawn |= _parley_curves(run, few, profile)
-    return drawn
-
-
-def _parley_curves(run: Run, few: Sequence[Script], profile: Latencies) -> dict[str, list[Point]]:
-    by_knob = listen_all(KNOB_S, few, profile, run.seed, processes=run.processes)
+    by_setting = listen_all(taker, few, profile, run.seed, processes=run.processes)
     drawn = {}
     for language in ("", *get_args(Language)):
         chosen = [i for i, s in enumerate(few) if s.language == language or not language]
         if chosen:
-            points = [
-                scores.point([outcomes[i] for i in chosen], (knob_s,))
-                for knob_s, outcomes in zip(KNOB_S, by_knob, strict=True)
+            name = _suffix(run, taker, profile, language)
+            drawn[name if taker == "parley" else f"{name}_live"] = [
+                scores.point([outcomes[i] for i in chosen], setting)
+                for setting, outcomes in zip(SWEEPS[taker], by_setting, strict=True)
             ]
-            drawn[_suffix(run, "parley", profile, language)] = points
     return drawn
 
 
@@ -151,6 +151,10 @@ def _suffix(run: Run, taker: str, profile: Latencies, language: str = "") -> str
     parts = [] if taker == "parley" else [taker.replace("-", "_")]
     parts += [] if profile.name == run.profiles[0].name else [profile.name]
     parts += [language] if language else []
+    return _joined(*parts)
+
+
+def _joined(*parts: str) -> str:
     return "".join(f"_{part}" for part in parts)
 
 
@@ -203,9 +207,16 @@ def _print_table(run: Run, metrics: dict[str, Any]) -> None:
     for row in ROWS:
         values = [metrics.get(f"{row}{suffix}") for _, suffix in columns]
         print(f"{row:<28}" + "".join(f"{'-' if v is None else v:>12}" for v in values))
+    print("live: " + "; ".join(_live(metrics, taker) for taker in run.takers if taker in PUBLISHED))
     for taker in run.takers:
         if taker in PUBLISHED:
             print(f"{CONTENDERS[taker].title}, published by eot-bench: {PUBLISHED[taker]}")
+
+
+def _live(metrics: dict[str, Any], taker: str) -> str:
+    suffix = f"{_joined(taker.replace('-', '_'))}_live"
+    names = ("false_cutoffs_at_300ms", "false_cutoffs_at_550ms", "delay_ms_at_10pct")
+    return f"{CONTENDERS[taker].title} " + ", ".join(f"{n} {metrics[n + suffix]}" for n in names)
 
 
 def main(argv: Sequence[str]) -> dict[str, Any]:

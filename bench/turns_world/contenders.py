@@ -6,7 +6,7 @@ processes but its outcome.
 """
 
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -64,6 +64,23 @@ CONTENDERS = {
 }
 KNOB_S = (0.15, 0.25, 0.4, 0.6, 0.85, 1.2, 1.7, 2.4, 3.4, 5.0, 8.0, 14.0)
 """Values of `cut_off_cost_s` for the curve."""
+Setting = tuple[float, ...]
+SWEEPS: Mapping[str, Sequence[Setting]] = {
+    "parley": [(cost_s,) for cost_s in KNOB_S],
+    "vad": [(timeout_s,) for timeout_s in (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0)],
+    # Those that do best in eot-bench's English report, and some between them.
+    "smart-turn": [
+        (0.05, 0.2, 1.0),
+        (0.05, 0.3, 1.0),
+        (0.1, 0.4, 1.0),
+        (0.21, 0.5, 1.0),
+        (0.1, 0.5, 1.5),
+        (0.01, 0.7, 2.0),
+        (0.09, 0.7, 3.0),
+        (0.01, 1.0, 3.0),
+    ],
+}
+"""Settings of which a curve is drawn: the knob; a timeout; threshold, action delay and timeout."""
 
 
 def play_all(
@@ -75,15 +92,10 @@ def play_all(
 
 
 def listen_all(
-    knobs_s: Sequence[float],
-    scripts: Sequence[Script],
-    latencies: Latencies,
-    seed: int,
-    *,
-    processes: int,
+    name: str, scripts: Sequence[Script], latencies: Latencies, seed: int, *, processes: int
 ) -> list[list[Outcome]]:
-    """Show the callers' turns to Parley's taker, for each value of its knob."""
-    tasks = [(knobs_s, part, latencies, seed) for part in _parts(scripts)]
+    """Show the callers' turns to a contender, for each of its settings in `SWEEPS`."""
+    tasks = [(name, part, latencies, seed) for part in _parts(scripts)]
     by_script = _run(_listen, tasks, processes)
     return [list(outcomes) for outcomes in zip(*by_script, strict=True)]
 
@@ -109,7 +121,18 @@ def _play(name: str, scripts: Sequence[Script], latencies: Latencies, seed: int)
 
 
 def _listen(
-    knobs_s: Sequence[float], scripts: Sequence[Script], latencies: Latencies, seed: int
+    name: str, scripts: Sequence[Script], latencies: Latencies, seed: int
 ) -> list[tuple[Outcome, ...]]:
-    makers = [partial(parley, cut_off_cost_s=knob_s) for knob_s in knobs_s]
+    makers = [partial(_with_setting, name, setting) for setting in SWEEPS[name]]
     return [tuple(listen(script, make, latencies, seed) for make in makers) for script in scripts]
+
+
+def _with_setting(name: str, setting: Setting, script: Script) -> Taker:
+    match name, setting:
+        case "parley", (cost_s,):
+            return parley(script, cut_off_cost_s=cost_s)
+        case "vad", (timeout_s,):
+            return VadTaker(timeout_s)
+        case "smart-turn", (threshold, delay_s, timeout_s):
+            return SmartTurnTaker(timeout_s, threshold=threshold, action_delay_s=delay_s)
+    raise ValueError(f"{name!r} has no such setting: {setting}")
