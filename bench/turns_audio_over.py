@@ -140,12 +140,12 @@ class _Case:
 
 def over_the_agent(models: AskAll, half: str, *, quick: bool) -> list[Over]:
     """Play every case of the half."""
-    cases = [case for case in _cases() if stt_data.half(case.name) == half]
-    return [_Call(case, models).play() for case in (cases[::6] if quick else cases)]
+    languages = ["en", *(["zh"] if not quick and turns_audio_data.speaks("zh") else [])]
+    cases = [case for case in _cases(languages) if stt_data.half(case.name) == half]
+    return [_Call(case, models).play() for case in (cases[::4] if quick else cases)]
 
 
-def _cases() -> list[_Case]:
-    languages = ["en", *(["zh"] if turns_audio_data.speaks("zh") else [])]
+def _cases(languages: Sequence[str]) -> list[_Case]:
     found: list[_Case] = []
     for language in languages:
         for texts, kind, level_db in (
