@@ -32,7 +32,7 @@ from bench.report import result
 from bench.turns_world import scores
 from bench.turns_world.baselines import pauses_of, sweep_smart_turn, sweep_vad
 from bench.turns_world.callers import scripts as write_scripts
-from bench.turns_world.contenders import CONTENDERS, SWEEPS, listen_all, play_all
+from bench.turns_world.contenders import CONTENDERS, SWEEPS, Players
 from bench.turns_world.latencies import PROFILES, Latencies
 from bench.turns_world.scores import Outcome, Point
 from bench.turns_world.scripts import Half, Language, Script
@@ -64,7 +64,7 @@ class Run:
     scripts: Sequence[Script]
     profiles: Sequence[Latencies]
     seed: int
-    processes: int
+    players: Players
 
 
 def enough_scripts(seed: int, half: Half, turns: int) -> list[Script]:
@@ -103,7 +103,7 @@ def _played_curves(run: Run, taker: str, profile: Latencies) -> dict[str, list[P
         few.append(script)
         if sum(len(s.exchanges) for s in few) >= MOST_CURVE_TURNS:
             break
-    by_setting = listen_all(taker, few, profile, run.seed, processes=run.processes)
+    by_setting = run.players.listen(taker, few, profile, run.seed)
     drawn = {}
     for language in ("", *get_args(Language)):
         chosen = [i for i, s in enumerate(few) if s.language == language or not language]
@@ -119,7 +119,7 @@ def _played_curves(run: Run, taker: str, profile: Latencies) -> dict[str, list[P
 def play_contender(run: Run, taker: str, profile: Latencies) -> dict[str, Any]:
     """Metrics of a contender's calls, by their names in the report."""
     began_s = time.perf_counter()
-    outcomes = play_all(taker, run.scripts, profile, run.seed, processes=run.processes)
+    outcomes = run.players.play(taker, run.scripts, profile, run.seed)
     wall_s = time.perf_counter() - began_s
     metrics = _named(_measure(outcomes), _suffix(run, taker, profile))
     metrics[f"wall_s{_suffix(run, taker, profile)}"] = round(wall_s, 1)
@@ -226,26 +226,19 @@ def main(argv: Sequence[str]) -> dict[str, Any]:
         from bench import turns_audio  # the models' libraries take seconds to load
 
         return turns_audio.run(half=options.half, quick=options.quick)
-    run = Run(
-        takers=list(CONTENDERS) if options.taker == "all" else [options.taker],
-        scripts=enough_scripts(options.seed, options.half, options.turns),
-        profiles=[_with_line(PROFILES[name], options.line_ms) for name in options.profile],
-        seed=options.seed,
-        processes=options.processes,
-    )
-    drawn = curves(run)
-    if options.curve:
-        write_curves(options.curve, drawn)
-    metrics: dict[str, Any] = {}
-    for name, points in drawn.items():
-        metrics |= _named(scores.operating_points(points), name)
-    for profile in run.profiles:
-        for taker in run.takers:
-            metrics |= play_contender(run, taker, profile)
+    with Players(options.processes) as players:
+        run = Run(
+            takers=list(CONTENDERS) if options.taker == "all" else [options.taker],
+            scripts=enough_scripts(options.seed, options.half, options.turns),
+            profiles=[_with_line(PROFILES[name], options.line_ms) for name in options.profile],
+            seed=options.seed,
+            players=players,
+        )
+        metrics = _compare(run, options.curve)
     _print_table(run, metrics)
     return result(
         "turns",
-        threads=run.processes,
+        threads=options.processes,
         settings={
             "half": options.half,
             "turns": options.turns,
@@ -258,6 +251,19 @@ def main(argv: Sequence[str]) -> dict[str, Any]:
         metrics=metrics,
         targets=TARGETS,
     )
+
+
+def _compare(run: Run, curve: Path | None) -> dict[str, Any]:
+    drawn = curves(run)
+    if curve:
+        write_curves(curve, drawn)
+    metrics: dict[str, Any] = {}
+    for name, points in drawn.items():
+        metrics |= _named(scores.operating_points(points), name)
+    for profile in run.profiles:
+        for taker in run.takers:
+            metrics |= play_contender(run, taker, profile)
+    return metrics
 
 
 def _with_line(latencies: Latencies, line_ms: Sequence[float] | None) -> Latencies:

@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from agent.config import TurnsConfig
 from agent.persona import TurnTemperament
@@ -83,34 +83,56 @@ SWEEPS: Mapping[str, Sequence[Setting]] = {
 """Settings of which a curve is drawn: the knob; a timeout; threshold, action delay and timeout."""
 
 
-def play_all(
-    name: str, scripts: Sequence[Script], latencies: Latencies, seed: int, *, processes: int
-) -> list[Outcome]:
-    """Play the scripts for a contender."""
-    tasks = [(name, part, latencies, seed) for part in _parts(scripts)]
-    return _run(_play, tasks, processes)
+class Players:
+    """Processes that play calls; one process plays in this one.  A context manager."""
+
+    def __init__(self, processes: int) -> None:
+        # Spawned: numerical libraries have threads here, which a fork would copy halfway.
+        spawn = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(processes, mp_context=spawn) if processes > 1 else None
+
+    def __enter__(self) -> "Players":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool:
+            self._pool.shutdown()
+
+    def play(
+        self, name: str, scripts: Sequence[Script], latencies: Latencies, seed: int
+    ) -> list[Outcome]:
+        """Play the scripts for a contender."""
+        return self._each(_play, name, scripts, latencies, seed)
+
+    def listen(
+        self, name: str, scripts: Sequence[Script], latencies: Latencies, seed: int
+    ) -> list[list[Outcome]]:
+        """Show the callers' turns to a contender, for each of its settings in `SWEEPS`."""
+        by_script = self._each(_listen, name, scripts, latencies, seed)
+        return [list(outcomes) for outcomes in zip(*by_script, strict=True)]
+
+    def _each(
+        self,
+        work: Callable[[str, Sequence[Script], Latencies, int], list[T]],
+        name: str,
+        scripts: Sequence[Script],
+        latencies: Latencies,
+        seed: int,
+    ) -> list[T]:
+        """What the work comes to for each script, in their order."""
+        parts = [scripts[at : at + SCRIPTS_A_TASK] for at in range(0, len(scripts), SCRIPTS_A_TASK)]
+        one = partial(_part, work, name, latencies, seed)
+        return list(chain.from_iterable((self._pool.map if self._pool else map)(one, parts)))
 
 
-def listen_all(
-    name: str, scripts: Sequence[Script], latencies: Latencies, seed: int, *, processes: int
-) -> list[list[Outcome]]:
-    """Show the callers' turns to a contender, for each of its settings in `SWEEPS`."""
-    tasks = [(name, part, latencies, seed) for part in _parts(scripts)]
-    by_script = _run(_listen, tasks, processes)
-    return [list(outcomes) for outcomes in zip(*by_script, strict=True)]
-
-
-def _parts(scripts: Sequence[Script]) -> list[Sequence[Script]]:
-    return [scripts[at : at + SCRIPTS_A_TASK] for at in range(0, len(scripts), SCRIPTS_A_TASK)]
-
-
-def _run(work: Callable[..., list[T]], tasks: Sequence[tuple[Any, ...]], processes: int) -> list[T]:
-    if processes == 1:
-        return list(chain.from_iterable(work(*task) for task in tasks))
-    # Spawned: the parent may have threads of numerical libraries, which a fork would copy halfway.
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=spawn) as pool:
-        return list(chain.from_iterable(pool.map(work, *zip(*tasks, strict=True))))
+def _part(
+    work: Callable[[str, Sequence[Script], Latencies, int], list[T]],
+    name: str,
+    latencies: Latencies,
+    seed: int,
+    scripts: Sequence[Script],
+) -> list[T]:
+    return work(name, scripts, latencies, seed)
 
 
 def _play(name: str, scripts: Sequence[Script], latencies: Latencies, seed: int) -> list[Outcome]:
