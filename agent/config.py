@@ -129,8 +129,9 @@ class BargeInConfig(Table):
     hold_ms: Annotated[int, Field(ge=40, le=2000)] = 130
     """Voice after which it falls silent and keeps its place, until it is known whether it is
     interrupted."""
-    sure_ms: Annotated[int, Field(ge=40, le=5000)] = 700
-    """Voice that is an interruption whatever its words are."""
+    sure_ms: Annotated[int, Field(ge=40, le=5000)] = 1000
+    """Voice that is an interruption whatever its words are. The agent is silent before, so more
+    costs the caller nothing."""
     words_ms: Annotated[int, Field(ge=0, le=5000)] = 500
     """After shorter voice: how long its words are waited for before the agent speaks on."""
 

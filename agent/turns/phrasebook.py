@@ -68,8 +68,9 @@ _ASKS_FOR_TIME: Mapping[str, str] = {
 _HUMS: Mapping[str, str] = {
     "en": "mm | mhm | mmm | mm hm | mm hmm | mmhmm | hmm | hm | uh huh | huh | aha | ah | oh | "
     "ooh | "
-    "wow | m",
-    "zh": "嗯 | 恩 | 哦 | 噢 | 喔 | 啊 | 哎 | 诶 | 呵 | 哈 | 唔 | 哇 | 欸",
+    "wow | m | ha | haha | hahaha | ha ha | heh | hehe",
+    "zh": "嗯 | 恩 | 哦 | 噢 | 喔 | 啊 | 哎 | 诶 | 呵 | 呵呵 | 哈 | 哈哈 | 哈哈哈 | 嘿嘿 | "
+    "唔 | 哇 | 欸",
     "ja": "うん | ええ | へえ | へー | ほう | あー | ああ | おお | ふうん | ふーん | なるほど",
     "ko": "음 | 아 | 어 | 응 | 오 | 와",
     "yue": "嗯 | 唔 | 哦 | 噢 | 喔 | 啊 | 哇 | 吓",
