@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bench.turns_world.acoustics import FRAME_S
 from bench.turns_world.agent_model import AgentModel, Cut, Reply
 from bench.turns_world.ears_model import Source
 from bench.turns_world.latencies import Latencies
@@ -186,11 +187,12 @@ class Ledger:
         reply = record.interrupts
         if reply is None:
             return None
+        until_s = math.inf if reply.ended_s is None else reply.ended_s + FRAME_S
         for at_s, control in self.controls:
-            if at_s >= record.source.start_s and control != "restore":
+            if record.source.start_s <= at_s <= until_s and control != "restore":
                 line_s = self.latencies.up_s + self.latencies.down_s
                 return 1000 * (at_s - record.source.start_s + line_s)
-        return math.inf if reply.cut else None
+        return None
 
     def _sound(self, record: _SoundRecord, agent: AgentModel) -> SoundOutcome:
         source, reply = record.source, record.over
