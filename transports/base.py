@@ -49,6 +49,7 @@ class PlaybackClock(Protocol):
 
     def restore(self) -> None:
         """Speak on from where `hold` came, at full level.  Idempotent."""
+
     async def wait_for_room(self, utterance: int, produced_s: float) -> None:
         """Return when less than the bound of what was produced of an utterance is still unsent.
 
