@@ -168,7 +168,7 @@ class TurnsConfig(Table):
     kept_floor_ms: Annotated[int, Field(ge=200, le=20_000)] = 3000
     """The same where the caller keeps the floor: a number is not complete, or they said "um" or
     "let me see"."""
-    cut_off_cost_s: Annotated[float, Field(gt=0, le=100)] = 1.5
+    cut_off_cost_s: Annotated[float, Field(gt=0, le=100)] = 2.5
     """How many seconds of needless waiting are as bad as cutting the caller off once. Less answers
     faster and cuts off more often."""
     partial_interval_ms: Annotated[int, Field(ge=100, le=5000)] = 600
