@@ -4,7 +4,8 @@ In: the name of a profile and a source of randomness.  Out: seconds.  Pure.
 
 "gpu" is the issue's: recogniser 50, language model 100, voice 40 ms.  "cpu" is the default stack on
 two cores: the medians of the stages in bench/results/conversation-2026-11-21.json.  Times spread
-log-normally: with a sigma of 0.25 the 95th percentile is 1.5 times the median, as there.
+log-normally: with a sigma of 0.25 the 95th percentile is 1.5 times the median, as there.  "instant"
+is eot-bench's condition: what is waited for is silence, never a model or a line.
 """
 
 import math
@@ -64,6 +65,18 @@ class Latencies:
 
 
 PROFILES = {
+    "instant": Latencies(
+        "instant",
+        stt=Spread(0),
+        partial=Spread(0),
+        score=Spread(0),
+        llm=Spread(0),
+        tts=Spread(0),
+        tokens_per_s=1000,
+        audio_x_realtime=100,
+        up_ms=0,
+        down_ms=0,
+    ),
     "gpu": Latencies(
         "gpu",
         stt=Spread(50),
