@@ -40,7 +40,7 @@ def test_a_noise_behind_all_that_a_slow_model_has_written_makes_it_go_on() -> No
     llm = FakeLlm([Say("One. Two. Three."), Say("Two. Three.")], per_token_s=2.5)
     call = Call(llm=llm)
     call.says("count", at=1.0)
-    call.coughs(at=4.6, duration_s=0.9)
+    call.coughs(at=4.6, duration_s=1.2)
     call.run(until=13)
     assert call.words() == "One Two Three"
     assert "Go on from there." in call.llm.asked[-1][-1]["content"]
