@@ -28,6 +28,8 @@ HIDDEN = {
     "door_clients",
     "listener",
     "load_steps",
+    "hesitant",
+    "simulated_calls",
     "sides",
     "turns_audio",
     "turns_audio_data",
