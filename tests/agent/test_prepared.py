@@ -56,11 +56,17 @@ def test_only_what_a_persona_may_need_is_made() -> None:
 
 
 def test_the_default_persona_comes_first_and_nothing_twice(tmp_path: Path) -> None:
-    requests = prepared(with_phrases_of_personas(config(tmp_path), ServiceConfig(), tmp_path))
-    assert [request.voice for request in requests] == sorted(
-        (request.voice for request in requests), key=["alto", "heart"].index
-    )
+    service = ServiceConfig.model_validate({"cache": {"dir": tmp_path / "cache"}})
+    requests = prepared(with_phrases_of_personas(config(tmp_path), service, tmp_path))
+    voices = [request.voice for request in requests]
+    assert voices == sorted(voices, key=["alto", "heart"].index)
+    assert set(voices) == {"alto", "heart"}
     assert len(set(requests)) == len(requests) > 10
+
+
+def test_what_a_restart_forgets_is_made_for_the_default_persona_alone(tmp_path: Path) -> None:
+    requests = prepared(with_phrases_of_personas(config(tmp_path), ServiceConfig(), tmp_path))
+    assert {request.voice for request in requests} == {"alto"}
 
 
 def test_the_operators_own_phrases_are_made_before_those_of_personas(tmp_path: Path) -> None:
