@@ -27,9 +27,9 @@ WHILE_TOOLS_RUN = ("tool_filler", "tool_still", "tool_patience", "tool_timeout")
 
 def with_phrases_of_personas(config: Config, service: ServiceConfig, folder: Path) -> ServiceConfig:
     """Return the service's settings with a file of phrases in `folder`: those that the settings
-    name already, then those of personas, the default persona's first.  A cache in memory alone would
-    have them made at every start, minutes of a core for slow voices: then the default persona's are
-    all there are.
+    name already, then those of personas, the default persona's first.  A cache in memory alone
+    would have them made at every start, minutes of a core for slow voices: then the default
+    persona's are all there are.
 
     Unchanged if the service keeps no audio.  Raises `ConfigError` when the personas or the file of
     the settings cannot be used.
