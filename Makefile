@@ -31,8 +31,8 @@ install: $(VENV)/.run$(if $(EXTRAS),-$(EXTRAS))
 
 # Calls keep time with their callers, so nothing runs beside them.
 test: $(VENV)/.dev system-packages
-	$(BIN)/python -m pytest -n 2 -m "not real" $(ARGS)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m real $(ARGS) $(APART)
+	$(BIN)/python -m pytest -n 2 --max-worker-restart 1 -m "not real" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --max-worker-restart 1 --dist loadfile -m real $(ARGS) $(APART)
 	$(BIN)/python -m pytest -m real $(ARGS) $(APART:%=--ignore=%)
 
 # The floors that need no model, socket or browser.

@@ -27,6 +27,7 @@ from agent.tools.builtin import builtin_registry
 from agent.tools.registry import ToolContext
 from agent.tracing import TRACED_AS
 from agent.transcriptions import Events
+from agent.turns import reading
 from agent.turns.turn_model import TurnModel
 from agent.turns.vad import VoiceActivity
 from transports.base import CallTransport
@@ -70,7 +71,9 @@ class App:
 
     async def start(self) -> None:
         """Load the models of this process.  Raises what loading raises."""
-        await asyncio.gather(self._stt.start(), self._turn_model.start())
+        await asyncio.gather(
+            self._stt.start(), self._turn_model.start(), asyncio.to_thread(reading.load)
+        )
         self._loaded = True
 
     async def close(self) -> None:

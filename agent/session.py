@@ -27,7 +27,8 @@ from agent.rtvi import ClientNotes
 from agent.stt.types import SpeechToText
 from agent.tools.registry import Toolbox
 from agent.turns.endpointing import TurnTaker
-from agent.turns.processor import Ears, TurnScorer, VoiceDetector
+from agent.turns.processor import Ears, VoiceDetector
+from agent.turns.recognition import TurnScorer
 from agent.turns.record import Recorder
 from transports.base import CallTransport
 from tts.tracing import OFF, Tracing

@@ -48,8 +48,8 @@ from agent.turns.events import (
     TranscriptReady,
     TurnScored,
 )
-from agent.turns.processor import LEAD_S
 from agent.turns.reading import read
+from agent.turns.recognition import LEAD_S
 from agent.turns.turn_model import TurnModel
 from agent.turns.vad import FRAME_S, FRAME_SAMPLES, VoiceActivity
 from bench import turns_audio_data

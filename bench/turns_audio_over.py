@@ -39,8 +39,8 @@ from agent.turns.events import (
     TurnScored,
     WordsHeard,
 )
-from agent.turns.processor import LEAD_S, PARTIAL_SHARE
 from agent.turns.reading import read
+from agent.turns.recognition import LEAD_S, PARTIAL_SHARE
 from agent.turns.vad import FRAME_S, FRAME_SAMPLES, VoiceActivity
 from bench import stt_data, turns_audio_data
 from bench.stt_data import RATE_HZ, Audio

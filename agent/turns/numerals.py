@@ -4,14 +4,14 @@ In: the words of a transcript.  Out: the words, with each run of numbers as one 
 Digits that are said one after another are joined, as they are in a telephone number.  Pure.
 """
 
-_UNITS = {
+UNITS = {
     word: value
     for value, word in enumerate(
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
         "fifteen sixteen seventeen eighteen nineteen".split()
     )
 }
-_TENS = {
+TENS = {
     word: 10 * value
     for value, word in enumerate(
         "twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2
@@ -27,7 +27,7 @@ _ORDINALS = dict(
         strict=True,
     )
 )
-_HAN_DIGITS = {
+HAN_DIGITS = {
     **dict(zip("零一二三四五六七八九", range(10), strict=True)),
     **{"〇": 0, "两": 2, "兩": 2, "幺": 1},
 }
@@ -67,15 +67,15 @@ class _EnglishNumber:
             self._scale(_SCALES[word])
         elif word == "a" and after in _SCALES:
             self._begin(1)
-        elif word in _UNITS or word in _TENS:
-            self._add(_UNITS[word] if word in _UNITS else _TENS[word])
+        elif word in UNITS or word in TENS:
+            self._add(UNITS[word] if word in UNITS else TENS[word])
         elif word in _ZEROS and (self._digits or self._part is not None):
             self._begin(0)
         elif word.isdecimal() and word.isascii():
             self._close()
             self._digits += word
         else:
-            return word == "and" and self._after_scale and (after in _UNITS or after in _TENS)
+            return word == "and" and self._after_scale and (after in UNITS or after in TENS)
         return True
 
     @property
@@ -122,7 +122,7 @@ def han_numbers(words: list[str]) -> list[str]:
     run = ""
     digits = ""
     for word in [*words, ""]:
-        if word in _HAN_DIGITS or word in _HAN_SCALES:
+        if word in HAN_DIGITS or word in _HAN_SCALES:
             run += word
             continue
         if run:
@@ -141,12 +141,12 @@ def han_numbers(words: list[str]) -> list[str]:
 
 def _han_value(run: str) -> str:
     if not any(character in _HAN_SCALES for character in run):
-        return "".join(str(_HAN_DIGITS[character]) for character in run)
+        return "".join(str(HAN_DIGITS[character]) for character in run)
     total = section = digit = 0
     last_scale = 0
     for character in run:
-        if character in _HAN_DIGITS:
-            digit = _HAN_DIGITS[character]
+        if character in HAN_DIGITS:
+            digit = HAN_DIGITS[character]
             last_scale = 0 if digit == 0 else last_scale
             continue
         last_scale = _HAN_SCALES[character]

@@ -43,6 +43,12 @@ class Reading:
 NO_WORDS = Reading(complete=0.0)
 
 
+def load() -> None:
+    """Load what reading needs, once: some milliseconds that no call should wait for."""
+    completeness.tables()
+    tokens("好", "zh")
+
+
 def read(text: str, language: str, *, said: str = "") -> Reading:
     """Read a transcript; `said` is the newest of what the agent said, the question above all."""
     spoken = tokens(text, language)

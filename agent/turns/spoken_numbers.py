@@ -8,6 +8,8 @@ are misheard digits.  Pure.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.turns.numerals import HAN_DIGITS, TENS, UNITS
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -24,16 +26,8 @@ class Run:
     """It ends in what must go on: "double", "dash", "b as in"."""
 
 
-_DIGITS = {
-    "zero": "0", "oh": "0", "o": "0", "one": "1", "two": "2", "three": "3", "four": "4",
-    "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
-    "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14",
-    "fifteen": "15", "sixteen": "16", "seventeen": "17", "eighteen": "18", "nineteen": "19",
-}  # fmt: skip
-_TENS = {
-    "twenty": "2", "thirty": "3", "forty": "4", "fifty": "5", "sixty": "6", "seventy": "7",
-    "eighty": "8", "ninety": "9",
-}  # fmt: skip
+_DIGITS = {word: str(value) for word, value in UNITS.items()} | {"oh": "0", "o": "0"}
+_TENS = {word: str(value // 10) for word, value in TENS.items()}
 _ORDINALS = {
     "first": "1", "second": "2", "third": "3", "fourth": "4", "fifth": "5", "sixth": "6",
     "seventh": "7", "eighth": "8", "ninth": "9", "tenth": "10", "twelfth": "12", "thirtieth": "30",
@@ -46,9 +40,8 @@ _NATO = frozenset(
     "oscar papa quebec romeo sierra tango uniform victor whiskey xray yankee zulu".split()
 )
 _JOINS = frozenset({"dash", "hyphen", "slash", "plus", "space", "杠", "横", "划", "-"})
-_CHINESE = {
-    "零": "0", "〇": "0", "一": "1", "幺": "1", "二": "2", "两": "2", "三": "3", "四": "4",
-    "五": "5", "六": "6", "七": "7", "八": "8", "九": "9", "洞": "0", "拐": "7", "勾": "9",
+_CHINESE = {sign: str(value) for sign, value in HAN_DIGITS.items()} | {
+    "洞": "0", "拐": "7", "勾": "9",
 }  # fmt: skip
 _KOREAN = {
     "공": "0", "영": "0", "일": "1", "이": "2", "삼": "3", "사": "4", "오": "5", "육": "6",

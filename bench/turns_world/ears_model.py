@@ -27,8 +27,8 @@ from agent.turns.events import (
     TurnScored,
     WordsHeard,
 )
-from agent.turns.processor import CUT_WITHIN_S, LEAD_S, PARTIAL_SHARE
 from agent.turns.reading import Reading, read
+from agent.turns.recognition import CUT_WITHIN_S, LEAD_S, PARTIAL_SHARE
 from agent.turns.record import rounded
 from agent.turns.vad import VoiceGate
 from bench.turns_world.acoustics import Acoustics

@@ -20,7 +20,8 @@ from agent.persona import Persona
 from agent.session import Session, SharedServices
 from agent.stt.types import SpeechToText
 from agent.tools.registry import Toolbox, ToolContext
-from agent.turns.processor import TurnScorer, VoiceDetector
+from agent.turns.processor import VoiceDetector
+from agent.turns.recognition import TurnScorer
 from tests import virtual_time
 from tests.fakes.llm import FakeLlm
 from tests.fakes.transport import FakeTransport, Line
