@@ -126,7 +126,7 @@ class BargeInConfig(Table):
     """Sound like voice after which the agent lowers its voice."""
     duck_db: Annotated[float, Field(ge=0, le=60)] = 12.0
     """By how much it does."""
-    hold_ms: Annotated[int, Field(ge=40, le=2000)] = 130
+    hold_ms: Annotated[int, Field(ge=40, le=2000)] = 80
     """Voice after which it falls silent and keeps its place, until it is known whether it is
     interrupted."""
     sure_ms: Annotated[int, Field(ge=40, le=5000)] = 1000
@@ -141,7 +141,7 @@ class SpeculationConfig(Table):
 
     enabled: bool = True
     """Whether answers are begun early at all."""
-    from_probability: Annotated[float, Field(ge=0, le=1)] = 0.35
+    from_probability: Annotated[float, Field(ge=0, le=1)] = 0.4
     """Probability that the turn is over from which on its answer is begun."""
     max_wasted_share: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Of the answers begun early in the last minute; with more thrown away, none is begun."""
@@ -168,7 +168,7 @@ class TurnsConfig(Table):
     kept_floor_ms: Annotated[int, Field(ge=200, le=20_000)] = 3000
     """The same where the caller keeps the floor: a number is not complete, or they said "um" or
     "let me see"."""
-    cut_off_cost_s: Annotated[float, Field(gt=0, le=100)] = 2.5
+    cut_off_cost_s: Annotated[float, Field(gt=0, le=100)] = 2.0
     """How many seconds of needless waiting are as bad as cutting the caller off once. Less answers
     faster and cuts off more often."""
     partial_interval_ms: Annotated[int, Field(ge=100, le=5000)] = 600

@@ -29,11 +29,17 @@ FAR_S = 0.5
 SHORT_S = 0.19
 """Hardly a word is shorter: after less voice the agent speaks on while words are waited for, and
 only an objection interrupts."""
-MORE_WORDS_S = 0.9
+MORE_WORDS_S = 1.2
 """So long somebody is waited for who said "um", or of whose voice no words were made out."""
-WORDS = 2
-"""A single word that does not object may be a backchannel that was not understood; words of a
+WORDS = 3
+"""Fewer words that do not object are more often agreement, understood or not; words of a
 hesitation are followed by others."""
+ASKING_WORDS = 2
+"""The same for words that ask."""
+AGAIN_S = 4.0
+"""Whose few words the agent spoke over, and who speaks again within this, means it."""
+GOES_ON_S = 0.13
+"""Voice after which an agent that has not said anything yet leaves the caller the floor."""
 BREAK_S = 0.25
 """A pause that parts two sounds; the closure of a consonant is shorter."""
 LOUD_S = 0.04
@@ -93,11 +99,15 @@ class _Sound:
 
     own_s: float = 0.0
     """Voice of their own in it."""
+    since_s: float = 0.0
+    """The same since the agent last spoke on."""
     stretch_s: float = 0.0
     """The same since the last pause."""
     last_s: float = 0.0
     """Ear time of the newest of it."""
     loudest_dbfs: float = SILENT_DBFS
+    few_words: bool = False
+    """Its words were too few to be sure of, and no agreement."""
 
 
 class BargeIn:
@@ -112,6 +122,7 @@ class BargeIn:
         self._ducked_s = 0.0
         self._judged = False  # the words up to the pause that goes on
         self._heard_s = 0.0
+        self._tried_s = -AGAIN_S  # when the agent last spoke on over few words
         self._has_spoken = False  # this reply has begun to sound
 
     @property
@@ -187,6 +198,7 @@ class BargeIn:
         if now_s - sound.last_s > BREAK_S:
             sound.stretch_s = 0.0
         sound.own_s += added_s
+        sound.since_s += added_s
         # The detector needs a while to find the voice in a sound: it began before.
         began = 0.0 if sound.stretch_s else min(self._own.loud_s, MOST_LEAD_S)
         sound.stretch_s += max(added_s, began)
@@ -197,7 +209,7 @@ class BargeIn:
 
     def _while_thinking(self, sound: _Sound, evidence: Evidence) -> list[Reaction]:
         """Nothing was said yet: the caller goes on with the turn that was taken to be over."""
-        enough = sound.stretch_s + EPSILON_S >= self._config.hold_ms / 1000
+        enough = sound.stretch_s + EPSILON_S >= GOES_ON_S
         if enough and evidence.voiced_s and not self._own.is_far(sound.loudest_dbfs):
             return [self._interrupt("goes on")]
         return []
@@ -215,9 +227,12 @@ class BargeIn:
         self._judged = True
         if harmless == "quiet voice":
             self._own.put_behind(sound.loudest_dbfs, now_s)
+        sound.few_words = bool(reading.words) and harmless in (None, "too short for words")
+        if sound.few_words and now_s - self._tried_s < AGAIN_S:
+            return [self._interrupt("words")]
         if harmless:
             return self._restore(harmless)
-        if reading.words < WORDS or (reading.holds and reading.words <= WORDS):
+        if reading.words < (ASKING_WORDS if reading.asks else WORDS) + reading.holds:
             return []
         return [self._interrupt("words")]
 
@@ -229,7 +244,7 @@ class BargeIn:
             return "echo"
         if reading.is_backchannel:
             return "backchannel"
-        if sound.own_s < SHORT_S:
+        if sound.own_s < SHORT_S and not reading.holds:
             return "too short for words" if reading.words else "no words"
         return None
 
@@ -263,11 +278,12 @@ class BargeIn:
         sure_s = self._config.sure_ms / 1000
         if evidence.reading and evidence.reading.is_backchannel:
             sure_s *= 2
-        if sound.own_s + EPSILON_S >= sure_s and evidence.voiced_s:
+        if sound.since_s + EPSILON_S >= sure_s and evidence.voiced_s:
             return [self._interrupt("voice")]
-        if sound.own_s < SHORT_S and quiet_s >= OVER_S:
+        more = self._more_will_come(evidence)
+        if sound.own_s < SHORT_S and quiet_s >= OVER_S and not more:
             return self._speak_on("short sound")
-        wait_s = MORE_WORDS_S if self._more_will_come(evidence) else self._config.words_ms / 1000
+        wait_s = MORE_WORDS_S if more else self._config.words_ms / 1000
         return self._speak_on("no words in time") if quiet_s >= wait_s else []
 
     def _more_will_come(self, evidence: Evidence) -> bool:
@@ -275,7 +291,7 @@ class BargeIn:
         reading = evidence.reading
         if reading is None or not self._judged:
             return False
-        return not reading.words or reading.holds
+        return reading.words < WORDS or reading.holds
 
     def _begins_loud(self) -> bool:
         """A sound has just begun that could be the caller's, voice or not.
@@ -294,14 +310,19 @@ class BargeIn:
         """Go back to full level; late words may still interrupt, if there was a voice."""
         changed = self._state is not State.CLEAR
         self._state = State.CLEAR
+        if self._sound and self._sound.few_words:
+            self._tried_s = self._heard_s
         if self._sound and not self._sound.own_s:
             self._sound = None
+        elif self._sound:
+            self._sound.since_s = 0.0
         return [Restore(reason)] if changed else []
 
     def _restore(self, reason: Reason) -> list[Reaction]:
         """The sound was no interruption."""
+        reactions = self._speak_on(reason)
         self._sound = None
-        return self._speak_on(reason)
+        return reactions
 
     def _interrupt(self, reason: Reason) -> Interrupt:
         own_s = self._sound.own_s if self._sound else 0.0

@@ -19,7 +19,7 @@ from typing import Literal
 
 from agent.config import TurnsConfig
 from agent.persona import TurnTemperament
-from agent.turns.barge_in import BargeIn, Evidence, is_echo
+from agent.turns.barge_in import BargeIn, Evidence, State, is_echo
 from agent.turns.events import (
     EPSILON_S,
     Action,
@@ -61,6 +61,7 @@ RESCORE_UNTIL_S = 0.3
 RESCORE_TAKES_S = 0.08
 """A turn that ends within this is not scored again: the answer would come too late."""
 WORDS_AFTER_HOLD_S = 0.25
+"""The words of a turn over the held agent are asked for so soon."""
 CUT_OFF_WITHIN_S = 1.5
 """A caller who speaks again so soon after their turn was cut off in it."""
 
@@ -171,7 +172,7 @@ class TurnTaker:
             case Heartbeat():
                 self._beat = event
             case SpeechStarted(at_s):
-                return self._on_started(at_s)
+                return self._on_started(at_s, now_s)
             case SpeechStopped(at_s):
                 return self._on_stopped(at_s, now_s)
             case TranscriptReady():
@@ -191,10 +192,12 @@ class TurnTaker:
                 self._speculation.allowed = allowed
         return []
 
-    def _on_started(self, at_s: float) -> list[Action]:
+    def _on_started(self, at_s: float, now_s: float) -> list[Action]:
         turn = self._turn
         if turn is None:
             partial_s = at_s + self._config.partial_interval_ms / 1000
+            if self._barge_in.state is State.HELD:
+                partial_s = now_s + WORDS_AFTER_HOLD_S
             self._turn = _Turn(at_s, at_s, self._interrupted, partial_s, cut_s=at_s)
             self._turn.by_key = self._key_pressed
             self._interrupted = False
@@ -407,6 +410,8 @@ class TurnTaker:
         failed = pause.sound.log_odds is None
         if pause.scoring or failed or silence_s > RESCORE_UNTIL_S + EPSILON_S:
             return []
+        if pause.reading is None:
+            return []  # the words need the machine more: without them no turn ends
         if self._beat.run_s:
             return []  # the first sounds of a next word would be judged as the end of the turn
         if silence_s + EPSILON_S < pause.scored_after_s + RESCORE_EVERY_S:

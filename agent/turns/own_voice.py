@@ -13,7 +13,7 @@ from agent.turns.echo import EchoGuard
 from agent.turns.events import EPSILON_S, SILENT_DBFS
 
 FRAME_S = 0.02
-FAR_DB = 7.0
+FAR_DB = 6.0
 """This much below their usual loudness the caller does not speak to the agent, or it is somebody
 else: people in the room and television are mostly 10 dB down and more, a head turned away 6."""
 ABOVE_BACKGROUND_DB = 6.0

@@ -32,6 +32,8 @@ class Reading:
     """The slot wants more: a number is too short, an address has no end."""
     holds: bool = False
     """The caller asks for time: "um", "let me see", "one moment"."""
+    asks: bool = False
+    """The recogniser heard a question."""
     is_backchannel: bool = False
     """Nothing but signs of listening: "mm-hm", "yeah", "right"."""
     objects: bool = False
@@ -73,6 +75,7 @@ def read(text: str, language: str, *, said: str = "") -> Reading:
         slot=found.slot,
         slot_open=found.open,
         holds=holds,
+        asks=ending(text) == "?",
         is_backchannel=phrasebook.is_backchannel(spoken, language, answers=asks),
         objects=phrasebook.objects(spoken, language),
         echoes=_echo_share(spoken, tokens(said, language)),

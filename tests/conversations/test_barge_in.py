@@ -87,7 +87,7 @@ def test_while_it_is_held_the_agent_is_silent_and_its_clock_stands_still() -> No
 
 def test_a_cough_only_lowers_the_voice() -> None:
     call = counting()
-    call.coughs(at=4.0, duration_s=0.1)
+    call.coughs(at=4.0, duration_s=0.06)
     call.run(until=12)
     assert named(call, "duck", "hold", "restore", "interrupt") == ["duck", "restore"]
     assert heard_of_the_count(call) == WORDS

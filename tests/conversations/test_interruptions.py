@@ -27,7 +27,7 @@ def old_words(call: Call) -> list[tuple[float, str]]:
 
 def test_the_agent_is_silent_soon_after_the_caller_cuts_in() -> None:
     call = interrupted_at(4.0)
-    # It is held after 130 ms of voice and the fade; the new answer begins before 5 s.
+    # It is held after 80 ms of voice and the fade; the new answer begins before 5 s.
     assert call.sound_between(4.0 + 0.25, 4.9) == 0
     assert call.words().endswith("New answer")
 

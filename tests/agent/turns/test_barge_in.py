@@ -253,7 +253,37 @@ def test_um_is_followed_by_words_so_the_agent_waits_for_them() -> None:
 def test_um_that_nothing_follows_is_spoken_over_after_a_while() -> None:
     overlap = Overlap([(4.0, 4.3, CALLER_DBFS)], [(4.45, NOTHING, True)]).play()
     assert overlap.names == ["Duck", "Hold", "no words in time"]
-    assert overlap.when(Restore) == pytest.approx(5.2, abs=0.041)
+    assert overlap.when(Restore) == pytest.approx(5.5, abs=0.041)
+
+
+def test_a_short_um_is_no_cough() -> None:
+    um = Reading(words=1, complete=0.04, holds=True)
+    overlap = Overlap([(4.0, 4.17, CALLER_DBFS)], [(4.3, um, True)]).play()
+    assert overlap.names == ["Duck", "Hold", "no words in time"]
+    overlap = Overlap([(4.0, 4.17, CALLER_DBFS)], [(4.3, WORDS, True)]).play()
+    assert overlap.names == ["Duck", "Hold", "too short for words"]
+
+
+@pytest.mark.parametrize(("asks", "then"), [(False, "no words in time"), (True, "words")])
+def test_two_words_interrupt_only_as_a_question(asks: bool, then: str) -> None:
+    two = Reading(words=2, complete=0.9, asks=asks)
+    overlap = Overlap([(4.0, 4.5, CALLER_DBFS)], [(4.68, two, True)]).play()
+    assert overlap.names == ["Duck", "Hold", then]
+
+
+def test_who_says_it_again_means_it() -> None:
+    word = Reading(words=1, complete=0.9)
+    voices = [(at, at + 0.4, CALLER_DBFS) for at in (4.0, 7.0)]
+    words = [(4.6, word, True), (7.1, word, False), (7.6, word, True)]
+    assert Overlap(voices, words).play().names == [
+        *["Duck", "Hold", "no words in time"],
+        *["Duck", "Hold", "words"],
+    ]
+
+
+def test_sounds_one_after_another_do_not_add_up_to_an_interruption() -> None:
+    voices = [(at, at + 0.45, CALLER_DBFS) for at in (4.0, 5.4, 6.8)]
+    assert Overlap(voices).play().names == ["Duck", "Hold", "no words in time"] * 3
 
 
 def test_an_interruption_is_given_once() -> None:

@@ -338,7 +338,8 @@ def test_speech_over_the_agent_is_ducked_held_and_interrupts() -> None:
 def test_words_are_asked_for_soon_after_the_agent_is_held() -> None:
     script = [(1.1, SpeechStarted(1.0))]
     actions = play(taker(), (0.0, AgentBusy(True)), *script, until=2, agent=(0.0, 4.0))
-    assert of(TranscribePartial, actions)[0][0] == pytest.approx(of(Hold, actions)[0][0] + 0.26)
+    [(held_s, _), *_] = of(Hold, actions)
+    assert held_s + 0.25 <= of(TranscribePartial, actions)[0][0] <= held_s + 0.3
 
 
 def test_a_stop_that_is_heard_while_it_is_said_interrupts_at_once() -> None:
