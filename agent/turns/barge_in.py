@@ -30,7 +30,8 @@ SHORT_S = 0.19
 """Hardly a word is shorter: after less voice the agent speaks on while words are waited for, and
 only an objection interrupts."""
 MORE_WORDS_S = 1.2
-"""So long somebody is waited for who said "um", or of whose voice no words were made out."""
+"""So long somebody is waited for who said "um" or few words, or of whose voice no words were made
+out."""
 WORDS = 3
 """Fewer words that do not object are more often agreement, understood or not; words of a
 hesitation are followed by others."""

@@ -15,7 +15,8 @@ from agent.turns.events import EPSILON_S, SILENT_DBFS
 FRAME_S = 0.02
 FAR_DB = 6.0
 """This much below their usual loudness the caller does not speak to the agent, or it is somebody
-else: people in the room and television are mostly 10 dB down and more, a head turned away 6."""
+else: people in the room and television are mostly 10 dB down and more, who turns their head away
+about as much as this."""
 ABOVE_BACKGROUND_DB = 6.0
 """A voice over the background is louder by this."""
 FORGET_BACKGROUND_S = 4.0

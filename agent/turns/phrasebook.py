@@ -40,8 +40,7 @@ _ASKS_FOR_TIME: Mapping[str, str] = {
     "you know | i mean | i'm looking for it | i'm looking | still looking | almost there | "
     "i'm thinking | i need to think | let me just check | let me just see | let me go get it | "
     "hold on please | hang on please | second please | minute please | the thing is",
-    "zh": "呃 | 额 | 嗯 | 那个 | 这个 | 就是 | 就是说 | 然后 | 怎么说 | 怎么说呢 | 我想想 | "
-    "让我想想 | "
+    "zh": "呃 | 额 | 嗯 | 那个 | 就是 | 就是说 | 然后 | 怎么说 | 怎么说呢 | 我想想 | 让我想想 | "
     "我想一下 | 我想一想 | 让我想一下 | 让我想一想 | 我看看 | 让我看看 | 我看一下 | 我看一看 | "
     "让我看一下 | 我找找 | 我找一下 | 我找找看 | "
     "我查一下 | 我查查 | 稍等 | 稍等一下 | 您稍等 | 你稍等 | 请稍等 | 稍等啊 | 等一下 | "
@@ -103,8 +102,7 @@ _AGREEMENT: Mapping[str, str] = {
 """Signs of listening too, unless they answer a question."""
 
 _OBJECTIONS: Mapping[str, str] = {
-    "en": "wait | wait wait | stop | no | nope | nah | hold | hold on | hang | hang on | "
-    "hold up | excuse me | "
+    "en": "wait | wait wait | stop | no | nope | nah | hold | hang | excuse me | "
     "pardon | pardon me | sorry | "
     "actually | but | never mind | nevermind | forget it | cancel | enough | shut up | be quiet | "
     "quiet | that's not | that is not | that's wrong | that isn't | not that | i didn't | "

@@ -228,7 +228,7 @@ class Ears(FrameProcessor):
             event = self._record.observed(observed, now_s)
             if isinstance(event, SpeechStarted):
                 await self._recognition.forget_judgement()
-            elif isinstance(event, WordsHeard):
+            elif isinstance(event, WordsHeard) and self._taker.floor is not Floor.QUIET:
                 frame = InterimTranscriptionFrame(event.text, "caller", time_now_iso8601())
                 await self.push_frame(frame)
             for action in self._taker.step(event, now_s):

@@ -85,6 +85,15 @@ def test_while_it_is_held_the_agent_is_silent_and_its_clock_stands_still() -> No
     assert restore_s - hold_s - 0.08 <= ends[1] - ends[0] <= restore_s - hold_s
 
 
+def test_a_longer_cough_holds_the_agent_for_a_moment_and_loses_nothing() -> None:
+    call = counting()
+    call.coughs(at=4.0, duration_s=0.1)
+    call.run(until=12)
+    assert named(call, "duck", "hold", "restore", "interrupt") == ["duck", "hold", "restore"]
+    assert heard_of_the_count(call) == WORDS
+    assert loudest(call, 4.4, 4.6) >= 2000
+
+
 def test_a_cough_only_lowers_the_voice() -> None:
     call = counting()
     call.coughs(at=4.0, duration_s=0.06)

@@ -307,6 +307,11 @@ def test_a_pause_is_scored_again_every_100_ms_while_it_can_matter() -> None:
     assert at[-1] <= 1.0 + RESCORE_UNTIL_S
 
 
+def test_a_pause_is_not_scored_again_before_its_words_are_there() -> None:
+    script = spoken(0.0, 1.0, 1, "I want to", 0.01, OPEN, words_after_s=0.25)
+    assert of(Rescore, play(taker(), *script, until=4))[0][0] == pytest.approx(1.26)
+
+
 def test_the_turn_model_is_asked_one_thing_at_a_time() -> None:
     script = spoken(0.0, 1.0, 1, "I want to", 0.01, OPEN)
     assert len(of(Rescore, play(taker(), *script, until=4))) == 1

@@ -219,3 +219,14 @@ def test_any_text_in_any_language_gets_a_reading(text: str, language: str) -> No
     reading = read(text, language, said=text)
     assert 0.0 <= reading.complete <= 1.0
     assert 0.0 <= reading.echoes <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"), [("Which one?", True), ("哪个？", True), ("That one.", False)]
+)
+def test_a_question_mark_is_a_question(text: str, asks: bool) -> None:
+    assert read(text, "zh" if text[0] == "哪" else "en").asks is asks
+
+
+def test_a_chinese_answer_that_points_is_no_hesitation() -> None:
+    assert not read("就这个", "zh", said="您要哪一个？").holds
